@@ -1,0 +1,1 @@
+"""Contracts: what travels between services and what a municipality writes down."""

@@ -1,0 +1,205 @@
+"""The closed lists of words that events use. An unknown word read from a neighbour becomes ``unknown``."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+MunicipalityId = NewType("MunicipalityId", str)
+SensorId = NewType("SensorId", str)
+SiteId = NewType("SiteId", str)
+ZoneId = NewType("ZoneId", str)
+RuleId = NewType("RuleId", str)
+IncidentId = NewType("IncidentId", str)
+WarningId = NewType("WarningId", str)
+OperatorId = NewType("OperatorId", str)
+PersonId = NewType("PersonId", str)
+MessageId = NewType("MessageId", str)
+
+
+class Level(IntEnum):
+    """Operational level of the municipality; never the colour of a national law."""
+
+    NORMAL = 0
+    WATCH = 1
+    PREPARE = 2
+    ACT = 3
+    IMPACT = 4
+
+
+class Word(StrEnum):
+    """A closed list that tolerates a newer producer: what it does not know reads as ``unknown``."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Word | None:
+        return cls.__members__.get("UNKNOWN")
+
+
+class Hazard(Word):
+    FLOOD = "flood"
+    LANDSLIDE = "landslide"
+    RAIN = "rain"
+    AIR = "air"
+    EARTHQUAKE = "earthquake"
+    UNKNOWN = "unknown"
+
+
+class Property(Word):
+    """What a sensor measures."""
+
+    RIVER_LEVEL = "river_level"
+    RIVER_FLOW = "river_flow"
+    RAIN = "rain"
+    PM25 = "pm25"
+    TILT = "tilt"
+    TEMPERATURE = "temperature"
+    BATTERY = "battery"
+    UNKNOWN = "unknown"
+
+
+class Quality(Word):
+    """What the source itself says of a value; anything but ``good`` is kept and shown."""
+
+    GOOD = "good"
+    SUSPECT = "suspect"
+    TEST = "test"
+    UNKNOWN = "unknown"
+
+
+class IncidentKind(Word):
+    HAZARD = "hazard"
+    NO_DATA = "no_data"
+    UNKNOWN = "unknown"
+
+
+class IncidentState(Word):
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class SensorState(Word):
+    """Whether the last condition of a sensor is backed by a fresh reading."""
+
+    OK = "ok"
+    NO_DATA = "no_data"
+    UNKNOWN = "unknown"
+
+
+class Verb(Word):
+    """What a person may decide. Triage owns raise, lower, close; notify owns the others."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    PASS = "pass"  # noqa: S105 - a verb, no secret
+    RAISE = "raise"
+    LOWER = "lower"
+    RENEW = "renew"
+    CORRECT = "correct"
+    LIFT = "lift"
+    CLOSE = "close"
+    UNKNOWN = "unknown"
+
+
+TRIAGE_VERBS = frozenset({Verb.RAISE, Verb.LOWER, Verb.CLOSE})
+NOTIFY_VERBS = frozenset({Verb.APPROVE, Verb.REJECT, Verb.PASS, Verb.RENEW, Verb.CORRECT, Verb.LIFT})
+
+
+class Via(Word):
+    """The door by which a person's decision or answer came."""
+
+    CLI = "cli"
+    SMS = "sms"
+    CALL = "call"
+    LINK = "link"
+    UNKNOWN = "unknown"
+
+
+class Ruling(Word):
+    APPLIED = "applied"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class WarningState(Word):
+    """Life of a warning: asked for, in force, over. ``lapsed`` does not exist on purpose."""
+
+    REQUESTED = "requested"
+    AUTHORISED = "authorised"
+    REJECTED = "rejected"
+    VOIDED = "voided"
+    LIFTED = "lifted"
+    UNKNOWN = "unknown"
+
+
+class AuthorityKind(Word):
+    OPERATOR = "operator"
+    SAFE_RELEASE = "safe_release"
+    RENEWAL_RULE = "renewal_rule"
+    UNKNOWN = "unknown"
+
+
+class Channel(Word):
+    SMS = "sms"
+    VOICE = "voice"
+    UNKNOWN = "unknown"
+
+
+class Purpose(Word):
+    """Why a message exists; part of what makes it unique per person."""
+
+    PAGE = "page"
+    AUTHORITY = "authority"
+    WARNING = "warning"
+    RENEWAL = "renewal"
+    CORRECTION = "correction"
+    LIFT = "lift"
+    TASK = "task"
+    REPLY = "reply"
+    UNKNOWN = "unknown"
+
+
+class MessageState(Word):
+    """States of one message (RELIABILITY, appendix C); they only move forward."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    UNRESOLVED = "unresolved"
+    ACCEPTED = "accepted"
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    ANSWERED = "answered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
+class TaskKind(Word):
+    READ_GAUGE = "read_gauge"
+    ALERT_BRIGADE = "alert_brigade"
+    REACH_BLOCK = "reach_block"
+    UNKNOWN = "unknown"
+
+
+class TaskState(Word):
+    ASSIGNED = "assigned"
+    ACCEPTED = "accepted"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Lane(IntEnum):
+    """Order of what leaves an outbox after an outage: people's words before measurements."""
+
+    DECISIONS = 0
+    REPORTS = 1
+    INCIDENTS = 2
+    WARNINGS = 3
+    MESSAGES = 4
+    READINGS = 5
