@@ -1,0 +1,6 @@
+"""The folder that a municipality owns: models, loader and checks. See DOORS, files a municipality owns."""
+
+from schemas.municipality.errors import FolderError, FolderErrors
+from schemas.municipality.folder import Municipality, load_all, load_folder, load_profile
+
+__all__ = ["FolderError", "FolderErrors", "Municipality", "load_all", "load_folder", "load_profile"]
