@@ -52,7 +52,7 @@ def _town() -> Column[str]:
     return Column("municipality", String(64), nullable=False)
 
 
-# Who can be told. ``kind``: person (on duty, from the folder's directory) or resident (imported with consent).
+# Who can be told. ``kind``: person (on duty, from the directory) or resident (imported, with consent).
 recipient = Table(
     "recipient",
     metadata,
@@ -89,8 +89,9 @@ body = Table(
 
 _OPEN = "state IN ('planned', 'sending', 'unresolved')"
 
-# One message to one recipient (RELIABILITY, appendix C). ``sending_at`` is set by the claim and cleared when the
-# carrier refused for certain and the row goes back to planned, so that "was this person told?" can be read from it.
+# One message to one recipient, planned -> sending -> accepted -> ... -> delivered. ``sending_at`` is set by the
+# claim and cleared when the carrier refused for certain and the row goes back to planned, so that "was this
+# person told?" can be read from it.
 delivery = Table(
     "delivery",
     metadata,
