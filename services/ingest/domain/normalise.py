@@ -1,0 +1,201 @@
+"""Read one offered reading: is it a reading at all, and what does it say in our words? Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+from schemas.vocabulary import Property, Quality
+from services.ingest.domain.sensors import KnownSensor
+from services.ingest.domain.units import CANONICAL, conversion, units_of
+
+FUTURE_MOST: Final = timedelta(minutes=5)
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+ID_CHARS_MOST: Final = 128
+_INT64: Final = 1 << 63
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a row is refused. ``field`` is empty where the row as a whole is wrong."""
+
+    field: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A fault at its place in what was posted; ``pointer`` is a JSON pointer, ``#/3/value``."""
+
+    index: int
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A reading in our words: canonical unit, UTC.
+
+    Attributes:
+        identity: By which the same reading is recognised when it is sent again.
+    """
+
+    sensor_id: str
+    measured: Property
+    value: float
+    observed_at: datetime
+    quality: Quality = Quality.GOOD
+    sequence: int | None = None
+    event_id: str | None = None
+
+    @property
+    def unit(self) -> str:
+        return CANONICAL[self.measured]
+
+    @property
+    def identity(self) -> str:
+        """An event id counts within its sensor: two gauges may both number from 1."""
+        if self.event_id is not None:
+            return f"e\n{self.sensor_id}\n{self.event_id}"
+        return f"t\n{self.sensor_id}\n{self.measured.value}\n{self.observed_at.isoformat()}"
+
+
+def normalise(offered: object, now: datetime) -> Reading | Fault:
+    """Return the reading in our words, or the first thing that is wrong with it, never both.
+
+    Args:
+        offered: A decoded JSON value, whatever it is.
+        now: The town's time; a reading may be at most five minutes ahead of it.
+    """
+    if not isinstance(offered, Mapping):
+        return Fault("", "is not an object with sensor_id, property, value, unit and observed_at")
+    try:
+        measured = _field(offered, "property", _property)
+        value = _field(offered, "value", _number)
+        return Reading(
+            sensor_id=_field(offered, "sensor_id", _identifier),
+            measured=measured,
+            value=_canonical(measured, value, _field(offered, "unit", _string)),
+            observed_at=_not_ahead(_field(offered, "observed_at", _moment), now),
+            quality=_optional(offered, "quality", _quality) or Quality.GOOD,
+            sequence=_optional(offered, "sequence", _whole),
+            event_id=_optional(offered, "event_id", _identifier),
+        )
+    except _WrongFieldError as wrong:
+        return wrong.fault
+
+
+def examine(reading: Reading, sensor: KnownSensor) -> Reading:
+    """Mark a value that this gauge cannot have seen as ``suspect``: it is kept and shown, and decides nothing."""
+    if reading.quality is Quality.GOOD and not sensor.believes(reading.value):
+        return replace(reading, quality=Quality.SUSPECT)
+    return reading
+
+
+class _WrongFieldError(Exception):
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = Fault(field, detail)
+
+
+def _field(offered: Mapping[str, object], name: str, read: Callable[[object], T]) -> T:
+    if offered.get(name) is None:
+        raise _WrongFieldError(name, "is required")
+    try:
+        return read(offered[name])
+    except ValueError as err:
+        raise _WrongFieldError(name, str(err)) from err
+
+
+def _optional(offered: Mapping[str, object], name: str, read: Callable[[object], T]) -> T | None:
+    return None if offered.get(name) is None else _field(offered, name, read)
+
+
+def _string(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError("is not a text")
+    return raw
+
+
+def _identifier(raw: object) -> str:
+    text = _string(raw)
+    # isprintable also keeps out NUL and lone surrogates, which no database takes.
+    if not 1 <= len(text) <= ID_CHARS_MOST or not text.isprintable() or text != text.strip():
+        raise ValueError(f"is not 1 to {ID_CHARS_MOST} printable characters without spaces around them")
+    return text
+
+
+def _property(raw: object) -> Property:
+    measured = Property(_string(raw))
+    if measured is Property.UNKNOWN:
+        raise ValueError("is none of " + ", ".join(known.value for known in CANONICAL))
+    return measured
+
+
+def _quality(raw: object) -> Quality:
+    return Quality(_string(raw))
+
+
+def _number(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise ValueError("is not a number")
+    try:
+        value = float(raw)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise ValueError("is not a finite number of ordinary size")
+    return value + 0.0  # -0.0 and 0.0 are one value
+
+
+def _whole(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not -_INT64 <= raw < _INT64:
+        raise ValueError("is not a whole number of at most 64 bits")
+    return raw
+
+
+def _canonical(measured: Property, value: float, unit: str) -> float:
+    found = conversion(measured, unit)
+    if found is None:
+        expected = ", ".join(units_of(measured))
+        raise _WrongFieldError("unit", f"does not measure {measured.value}; expected one of {expected}")
+    converted = found.apply(value)
+    if not math.isfinite(converted):
+        raise _WrongFieldError("value", "is not a finite number of ordinary size")
+    return converted
+
+
+def _moment(raw: object) -> datetime:
+    match = _TIME.fullmatch(_string(raw))
+    if match is None:
+        raise ValueError("is not RFC 3339, as in 2024-05-02T13:15:00-03:00")
+    if match.group(2) is None:
+        raise ValueError("has no offset from UTC, as in 2024-05-02T13:15:00-03:00; local time is ambiguous")
+    try:
+        moment = datetime.fromisoformat(match.group(0).upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as err:
+        raise ValueError("is not a date and time that exists") from err
+    if moment < EARLIEST:
+        raise ValueError("is before 1900")
+    return moment
+
+
+def _not_ahead(moment: datetime, now: datetime) -> datetime:
+    if moment - now > FUTURE_MOST:
+        ahead = moment - now
+        raise _WrongFieldError("observed_at", f"is {_span(ahead)} in the future; at most 5 minutes are taken")
+    return moment
+
+
+def _span(ahead: timedelta) -> str:
+    if ahead >= timedelta(days=1):
+        return f"{ahead.days} day(s)"
+    minutes = int(ahead.total_seconds() // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
