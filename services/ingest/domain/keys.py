@@ -1,4 +1,4 @@
-"""The keys with which sources prove who they are: how they are made, written, hashed and checked. Pure but for chance."""
+"""The keys with which sources prove who they are: made, written, hashed, checked. Pure but for chance."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def normalise(offered: object, now: datetime) -> Reading | Fault:
 
 
 def examine(reading: Reading, sensor: KnownSensor) -> Reading:
-    """Mark a value that this gauge cannot have seen as ``suspect``: it is kept and shown, and decides nothing."""
+    """Mark a value that this gauge cannot have seen as ``suspect``: kept and shown, it decides nothing."""
     if reading.quality is Quality.GOOD and not sensor.believes(reading.value):
         return replace(reading, quality=Quality.SUSPECT)
     return reading
@@ -110,7 +110,7 @@ def _field(offered: Mapping[str, object], name: str, read: Callable[[object], T]
         raise _WrongFieldError(name, "is required")
     try:
         return read(offered[name])
-    except ValueError as err:
+    except (TypeError, ValueError) as err:
         raise _WrongFieldError(name, str(err)) from err
 
 
@@ -120,7 +120,7 @@ def _optional(offered: Mapping[str, object], name: str, read: Callable[[object],
 
 def _string(raw: object) -> str:
     if not isinstance(raw, str):
-        raise ValueError("is not a text")
+        raise TypeError("is not a text")
     return raw
 
 
@@ -145,7 +145,7 @@ def _quality(raw: object) -> Quality:
 
 def _number(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise ValueError("is not a number")
+        raise TypeError("is not a number")
     try:
         value = float(raw)
     except OverflowError:

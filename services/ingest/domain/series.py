@@ -1,4 +1,4 @@
-"""Which of the offered readings are new, which repeat, which correct; and their number in the sensor's series. Pure."""
+"""Which offered readings are new, which repeat, which correct; the number of each in its series. Pure."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ _SPELLINGS: Final = {
 
 
 def conversion(measured: Property, unit: str) -> Conversion | None:
-    """Return how ``unit`` becomes the canonical unit of ``measured``; None where it measures something else."""
+    """Return how ``unit`` becomes the canonical unit of ``measured``; None where it is of another kind."""
     return _TABLES[measured].get(_SPELLINGS.get(unit, unit))
 
 
