@@ -1,0 +1,202 @@
+"""What must be published, kept in the transaction that decided it. Only the relay publishes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.envelope import Envelope
+from schemas.topics import BY_NAME
+from schemas.vocabulary import Lane
+from services.runtime.clock import Clock
+from services.runtime.database import after_commit, insert_into
+from services.runtime.signing import Signer
+from services.runtime.tables import RuntimeTables
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to publish.
+
+    Attributes:
+        key: Kafka key; records of one key leave in order. ``None`` only on topics without order.
+        lane: A topic's records of one key must all be in the same lane.
+        partition: Explicit partition (``readings``); else the key decides.
+    """
+
+    topic: str
+    key: str | None
+    envelope: Envelope
+    value: bytes
+    lane: Lane
+    partition: int | None = None
+
+    @property
+    def hold(self) -> str:
+        """Return what must wait when this record cannot be published: its partition, else its key."""
+        if self.partition is not None:
+            return f"{self.topic}#{self.partition}"
+        return f"{self.topic}/{self.key if self.key is not None else self.envelope.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An unpublished record of a source. ``id`` means something to its source only."""
+
+    id: Any
+    outgoing: Outgoing
+
+    @property
+    def hold(self) -> str:
+        return self.outgoing.hold
+
+
+class Source(Protocol):
+    """Where the relay takes records from. The outbox table is one; a service may bring others.
+
+    Attributes:
+        lane: Sources are emptied in the order of their (first) lanes.
+    """
+
+    @property
+    def lane(self) -> Lane: ...
+
+    async def pending(self, conn: AsyncConnection, limit: int, held: frozenset[str]) -> list[Pending]:
+        """Return at most ``limit`` unpublished records in order, none whose ``hold`` is in ``held``."""
+        ...
+
+    async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:
+        """Note that these were published."""
+        ...
+
+    async def unpublished(self, conn: AsyncConnection) -> int:
+        """Return how many records wait."""
+        ...
+
+
+class Outbox:
+    """The outbox table of one service, and the relay's first source."""
+
+    lane = Lane.DECISIONS
+
+    def __init__(self, tables: RuntimeTables, signer: Signer | None, service: str, clock: Clock) -> None:
+        self._table = tables.outbox
+        self._signer = signer
+        self._service = service
+        self._clock = clock
+        self.woken = asyncio.Event()
+
+    @property
+    def channel(self) -> str:
+        """Name of the PostgreSQL channel on which a new row is announced."""
+        return f"municipio_{self._service}_outbox"
+
+    async def add(self, conn: AsyncConnection, municipality: str, outgoing: Sequence[Outgoing]) -> None:
+        """Keep records for publication, signed where their topic demands it; wake the relay after the commit."""
+        if not outgoing:
+            return
+        at = self._clock.now()
+        await conn.execute(
+            sa.insert(self._table), [self._row(municipality, self._signed(each), at) for each in outgoing]
+        )
+        await self.announce(conn)
+
+    async def announce(self, conn: AsyncConnection) -> None:
+        """Wake every relay of this service once this transaction is committed."""
+        is_first = after_commit(conn, self, self.wake)
+        if is_first and conn.dialect.name == "postgresql":
+            await conn.execute(sa.select(sa.func.pg_notify(self.channel, "")))
+
+    def wake(self) -> None:
+        """Wake the relay of this process now."""
+        self.woken.set()
+
+    def _signed(self, outgoing: Outgoing) -> Outgoing:
+        topic = BY_NAME.get(outgoing.topic)
+        if topic is None or not topic.signed:
+            return outgoing
+        if self._signer is None:
+            raise ValueError(f"topic {topic.name} is signed and this service has no key")
+        envelope = self._signer.seal(outgoing.topic, outgoing.envelope, outgoing.value)
+        return Outgoing(
+            outgoing.topic, outgoing.key, envelope, outgoing.value, outgoing.lane, outgoing.partition
+        )
+
+    @staticmethod
+    def _row(municipality: str, each: Outgoing, at: datetime) -> dict[str, Any]:
+        return {
+            "municipality": municipality,
+            "lane": int(each.lane),
+            "topic": each.topic,
+            "key": each.key,
+            "partition": each.partition,
+            "hold": each.hold,
+            "event_id": each.envelope.id,
+            "headers": pack_headers(each.envelope.headers()),
+            "value": each.value,
+            "created_at": at,
+        }
+
+    async def pending(self, conn: AsyncConnection, limit: int, held: frozenset[str]) -> list[Pending]:
+        t = self._table
+        wanted = sa.select(t).where(t.c.published_at.is_(None)).order_by(t.c.lane, t.c.seq).limit(limit)
+        if held:
+            wanted = wanted.where(t.c.hold.not_in(held))
+        return [_pending(row) for row in (await conn.execute(wanted)).mappings()]
+
+    async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:
+        t = self._table
+        for chunk in _chunks([each.id for each in published], 500):
+            await conn.execute(sa.update(t).where(t.c.seq.in_(chunk)).values(published_at=at))
+
+    async def unpublished(self, conn: AsyncConnection) -> int:
+        t = self._table
+        count = sa.select(sa.func.count()).select_from(t).where(t.c.published_at.is_(None))
+        return int((await conn.execute(count)).scalar_one())
+
+    async def ages(self, conn: AsyncConnection) -> dict[Lane, timedelta]:
+        """Return, per lane that waits, the age of its oldest unpublished record."""
+        t = self._table
+        oldest = (
+            sa.select(t.c.lane, sa.func.min(t.c.created_at)).where(t.c.published_at.is_(None)).group_by(t.c.lane)
+        )
+        now = self._clock.now()
+        return {Lane(lane): now - since for lane, since in (await conn.execute(oldest)).tuples()}
+
+    async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:
+        """Delete published records older than ``before``, a bounded number at a time; return how many."""
+        t = self._table
+        old = sa.select(t.c.seq).where(t.c.published_at < before).limit(limit)
+        return (await conn.execute(sa.delete(t).where(t.c.seq.in_(old)))).rowcount
+
+
+def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return headers as the JSON that tables keep; bytes that are no UTF-8 are escaped."""
+    return json.dumps([[name, raw.decode("utf-8", "backslashreplace")] for name, raw in headers]).encode()
+
+
+def unpack_headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
+    """Return headers as Kafka carries them."""
+    return tuple((name, text.encode()) for name, text in json.loads(packed))
+
+
+def _pending(row: sa.RowMapping) -> Pending:
+    envelope = Envelope.parse(unpack_headers(row["headers"]))
+    outgoing = Outgoing(
+        row["topic"], row["key"], envelope, row["value"], Lane(row["lane"]), row["partition"]
+    )
+    return Pending(row["seq"], outgoing)
+
+
+def _chunks(ids: list[Any], size: int) -> list[list[Any]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+DrainHook = Callable[[], Sequence[Outgoing]]
