@@ -64,7 +64,7 @@ def read(token: str, secrets: Sequence[str]) -> Subject:
         said, signature = _decoded(head), _decoded(tail)
     except (binascii.Error, ValueError) as err:
         raise TokenError("not of the form of a token") from err
-    if not any([hmac.compare_digest(signature, _mac(said, secret)) for secret in secrets]):
+    if not any(hmac.compare_digest(signature, _mac(said, secret)) for secret in secrets):
         raise TokenError("signed with another key")
     return _subject(said)
 
