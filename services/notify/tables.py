@@ -89,9 +89,9 @@ body = Table(
 
 _OPEN = "state IN ('planned', 'sending', 'unresolved')"
 
-# One message to one recipient, planned -> sending -> accepted -> ... -> delivered. ``sending_at`` is set by the
-# claim and cleared when the carrier refused for certain and the row goes back to planned, so that "was this
-# person told?" can be read from it.
+# One message to one recipient, planned -> sending -> accepted -> ... -> delivered. ``sending_at`` is set by
+# the claim and cleared when the carrier refused for certain and the row goes back to planned, so that "was
+# this person told?" can be read from it.
 delivery = Table(
     "delivery",
     metadata,
@@ -173,7 +173,7 @@ door_inbox = Table(
     ),
 )
 
-# What triage last said. ``paged_level`` and ``asked_level`` are the highest that people were told of.
+# What triage last said. ``told`` is the level and zones that people inside were last told of.
 incident = Table(
     "incident",
     metadata,
@@ -185,6 +185,7 @@ incident = Table(
     Column("state", String(16), nullable=False),
     Column("level", Integer, nullable=False),
     Column("snapshot", JSON, nullable=False),
+    Column("told", JSON, nullable=False),
     Column("plan_reasons", JSON, nullable=False),
     Column("exercise_id", String(128)),
     Column("correlation_id", String(128)),
@@ -207,8 +208,8 @@ alert = Table(
     Column("request_id", String(64)),
     Column("warning_id", String(64)),
     Column("warning_version", Integer),
-    Column("person_id", String(128)),
-    Column("step", Integer, nullable=False, server_default="0"),
+    Column("channel", String(16), nullable=False, server_default="sms"),
+    Column("escalation", JSON, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("exercise_id", String(128)),
     Column("dispatched_at", Utc, nullable=False),
@@ -280,7 +281,7 @@ warning_version = Table(
     PrimaryKeyConstraint("municipality", "warning_id", "version"),
 )
 
-# What somebody is asked to sign: one row per content. ``asked`` lists who was asked, in order, with times.
+# What somebody is asked to sign: one row per content.
 authority_request = Table(
     "authority_request",
     metadata,
@@ -293,8 +294,7 @@ authority_request = Table(
     Column("purpose", String(16), nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("asked", JSON, nullable=False),
-    Column("step", Integer, nullable=False, server_default="0"),
+    Column("alert_id", String(64), nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("opened_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),

@@ -34,7 +34,7 @@ def message_id(municipality: str, alert: str, recipient_id: str, channel: str, r
 
 
 def body_id(language: str, voice: bool, text: str) -> str:
-    """Return the SHA-256 under which a body is stored: a body whose text was changed no longer fits its id."""
+    """Return the SHA-256 under which a body is stored: a changed text no longer fits its id."""
     return hashlib.sha256(f"{language}\n{'voice' if voice else 'sms'}\n{text}".encode()).hexdigest()
 
 

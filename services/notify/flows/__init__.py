@@ -1,1 +1,1 @@
-"""What several handlers and timers have in common: each is one piece of a transaction that is already open."""
+"""What handlers and timers have in common: each a piece of a transaction that is already open."""
