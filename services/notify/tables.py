@@ -88,6 +88,7 @@ body = Table(
 )
 
 _OPEN = "state IN ('planned', 'sending', 'unresolved')"
+_WITH_CARRIER = "state IN ('accepted', 'queued', 'sent')"
 
 # One message to one recipient, planned -> sending -> accepted -> ... -> delivered. ``sending_at`` is set by
 # the claim and cleared when the carrier refused for certain and the row goes back to planned, so that "was
@@ -142,6 +143,12 @@ delivery = Table(
         "next_attempt_at",
         postgresql_where=text(_OPEN),
         sqlite_where=text(_OPEN),
+    ),
+    Index(
+        "delivery_to_poll",
+        "next_attempt_at",
+        postgresql_where=text(_WITH_CARRIER),
+        sqlite_where=text(_WITH_CARRIER),
     ),
     Index(
         "delivery_open_until",
