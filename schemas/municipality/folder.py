@@ -9,11 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from schemas.municipality.check import check_draft
+from schemas.municipality.document import Placed, place
+from schemas.municipality.draft import read_draft
 from schemas.municipality.duty import Person, Protocols, Resident, Roster
+from schemas.municipality.errors import FolderError, FolderErrors
+from schemas.municipality.files import document_of
 from schemas.municipality.places import Refuge, Sensor, Zone
 from schemas.municipality.profile import Profile
-from schemas.municipality.rulebook import Rulebook
-from schemas.municipality.town import Legal, Operator, Town
+from schemas.municipality.rulebook import LevelRule, Rulebook, SilenceRule
+from schemas.municipality.town import Legal, Operator, Town, public_key
 
 
 @dataclass(frozen=True)
@@ -78,25 +83,94 @@ class Municipality:
 
 
 def load_folder(
-    path: Path, *, keys_dir: Path | None = None, environment: str = "development"
+    path: Path,
+    *,
+    keys_dir: Path | None = None,
+    environment: str = "development",
+    rulebook: Path | None = None,
 ) -> Municipality:
     """Read and check a municipality's folder.
 
     ``keys_dir``: where ``operators/<id>.pub`` lie; without it operators of ``public_key_file`` have no key.
+    ``rulebook``: a file that stands in for the folder's own, for a backtest.
 
     Raises:
         FolderErrors: Every fault, each with file, line, field and reason.
     """
-    raise NotImplementedError
+    draft = read_draft(path, rulebook=rulebook)
+    errors = check_draft(draft, environment)
+    operators = tuple(_with_key(placed, keys_dir, errors) for placed in draft.operators)
+    if errors or draft.town is None or draft.legal is None:
+        raise FolderErrors(sorted(errors))
+    rules: list[Placed[LevelRule] | Placed[SilenceRule]] = [*draft.level_rules, *draft.silence_rules]
+    rules.sort(key=lambda placed: int(placed.loc[-1]))
+    return Municipality(
+        town=draft.town.value,
+        legal=draft.legal.value,
+        operators=operators,
+        zones=tuple(placed.value.zone() for placed in draft.zones),
+        refuges=tuple(placed.value.refuge() for placed in draft.refuges),
+        sensors=tuple(placed.value for placed in draft.sensors),
+        rulebook=Rulebook(rules=tuple(placed.value for placed in rules)),
+        protocols=Protocols(protocols=tuple(placed.value for placed in draft.protocols)),
+        directory=tuple(placed.value for placed in draft.directory),
+        rosters=tuple(placed.value for placed in draft.rosters),
+        residents=tuple(placed.value for placed in draft.residents),
+        profiles={placed.value.id: placed.value for placed in draft.profiles},
+        folder_hash=draft.folder_hash(),
+        rulebook_version=draft.rulebook_version(),
+    )
 
 
 def load_all(
     directory: Path, *, keys_dir: Path | None = None, environment: str = "development"
 ) -> dict[str, Municipality]:
-    """Read every municipality under ``directory``, by id; a folder without ``municipality.yaml`` is none."""
-    raise NotImplementedError
+    """Read every municipality under ``directory``, by id; a folder without ``municipality.yaml`` is none.
+
+    Raises:
+        FolderErrors: What is wrong with any of them, or there is none.
+    """
+    folders = sorted(file.parent for file in directory.glob("*/municipality.yaml"))
+    if not folders:
+        raise FolderErrors([FolderError(str(directory), 1, "folder", "holds no municipality")])
+    loaded: dict[str, Municipality] = {}
+    errors: list[FolderError] = []
+    for folder in folders:
+        try:
+            loaded[folder.name] = load_folder(folder, keys_dir=keys_dir, environment=environment)
+        except FolderErrors as err:
+            errors.extend(err.errors)
+    if errors:
+        raise FolderErrors(errors)
+    return loaded
 
 
 def load_profile(path: Path) -> Profile:
-    """Read one ``profiles/*.yaml``; raises FolderErrors."""
-    raise NotImplementedError
+    """Read one ``profiles/*.yaml``; its sensors are not checked here.
+
+    Raises:
+        FolderErrors: It cannot be read or does not make sense.
+    """
+    try:
+        document = document_of(str(path), path.read_bytes())
+    except OSError as err:
+        reason = f"cannot be read: {(err.strerror or 'unknown error').lower()}"
+        raise FolderErrors([FolderError(str(path), 1, "file", reason)]) from err
+    errors = list(document.faults)
+    placed = place(Profile, document, (), errors)
+    if errors or placed is None:
+        raise FolderErrors(errors)
+    return placed.value
+
+
+def _with_key(placed: Placed[Operator], keys_dir: Path | None, errors: set[FolderError]) -> Operator:
+    operator = placed.value
+    if operator.public_key is not None or operator.public_key_file is None or keys_dir is None:
+        return operator
+    path = keys_dir / "operators" / operator.public_key_file
+    try:
+        return operator.model_copy(update={"public_key": public_key(path.read_text().strip())})
+    except (OSError, ValueError) as err:
+        why = "does not exist; keys are made at setup" if isinstance(err, FileNotFoundError) else str(err)
+        errors.add(placed.fault(("public_key_file",), f"{path} {why}"))
+        return operator

@@ -25,8 +25,8 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Ring = Annotated[tuple[tuple[Longitude, Latitude], ...], Field(min_length=4)]
 
 
-class Zone(Written):
-    """A part of town that is warned as a whole.
+class ZoneFacts(Written):
+    """What is known of a zone beside its shape.
 
     Attributes:
         name: As people say it; it stands in the text that they get.
@@ -36,7 +36,6 @@ class Zone(Written):
         walking_min: Minutes on foot from the far end of the zone.
         route: The way as people say it: ``Calle 3``. Must not cross water.
         impact: What the danger does here: ``Agua de 1 m en 40 min``.
-        polygon: Rings of longitude and latitude, the first one outside, each closed.
     """
 
     id: Slug
@@ -50,13 +49,27 @@ class Zone(Written):
     walking_min: Annotated[int, Field(ge=0, le=600)]
     route: Annotated[str, Field(max_length=40)] = ""
     impact: Annotated[str, Field(max_length=80)] = ""
+
+
+class Zone(ZoneFacts):
+    """A part of town that is warned as a whole.
+
+    Attributes:
+        polygon: Rings of longitude and latitude, the first one outside, each closed.
+    """
+
     polygon: Annotated[tuple[Ring, ...], Field(min_length=1)]
 
 
-class Refuge(Written):
+class RefugeFacts(Written):
     id: Slug
     name: Annotated[str, Field(min_length=1, max_length=40)]
     capacity: Annotated[int, Field(ge=0)]
+
+
+class Refuge(RefugeFacts):
+    """A place that takes people in."""
+
     lon: Longitude
     lat: Latitude
 

@@ -26,7 +26,12 @@ def _zone_that_exists(name: str) -> str:
     return name
 
 
-def _public_key(text: str) -> str:
+def public_key(text: str) -> str:
+    """Return the key as given.
+
+    Raises:
+        ValueError: It is not the base64 of a raw Ed25519 public key.
+    """
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as err:
@@ -37,7 +42,7 @@ def _public_key(text: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_zone_that_exists)]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
+PublicKey = Annotated[str, AfterValidator(public_key)]
 
 
 class Approval(Written):
