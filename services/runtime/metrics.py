@@ -1,0 +1,31 @@
+"""What Prometheus may ask of any process. One registry per process."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+LAG = Gauge("municipio_consumer_lag_records", "Records not yet handled", ["topic"], registry=REGISTRY)
+HANDLED = Counter("municipio_consumer_handled_records", "Records handled", ["topic"], registry=REGISTRY)
+RETRIED = Counter("municipio_consumer_retried_batches", "Batches handed back", ["topic"], registry=REGISTRY)
+STOPPED = Gauge("municipio_consumer_stopped", "1: stopped at a record of ours", ["topic"], registry=REGISTRY)
+OUTBOX_AGE = Gauge(
+    "municipio_outbox_oldest_age_seconds", "Age of the oldest unpublished record", ["lane"], registry=REGISTRY
+)
+PUBLISHED = Counter("municipio_relay_published_records", "Records acknowledged", ["topic"], registry=REGISTRY)
+PUBLISH_FAILED = Counter(
+    "municipio_relay_failed_records", "Publications not acknowledged", ["topic", "refused"], registry=REGISTRY
+)
+HELD_KEYS = Gauge("municipio_relay_held_keys", "Keys held back after a failure", registry=REGISTRY)
+DEAD_LETTERS = Counter(
+    "municipio_dead_letters_records", "Records dead-lettered", ["topic", "reason"], registry=REGISTRY
+)
+TIMER_LATE = Histogram(
+    "municipio_timer_late_seconds",
+    "How late timers fired",
+    buckets=(0.05, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
+    registry=REGISTRY,
+)
+TIMER_FAILED = Counter("municipio_timer_failed", "Timers whose handler failed", ["kind"], registry=REGISTRY)

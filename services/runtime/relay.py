@@ -1,0 +1,227 @@
+"""Publish what the outbox holds: in order per key, again until it succeeds, by one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.database import Database
+from services.runtime.errors import Retriable
+from services.runtime.health import Health
+from services.runtime.holdback import HoldBack
+from services.runtime.lease import Lease
+from services.runtime.outbox import Outbox, Outgoing, Pending, Source
+from services.runtime.publishing import Behind, Publisher, PublishFailed
+from services.runtime.wakeups import listen
+
+log = structlog.get_logger()
+
+SWEEP_S = 0.25
+BATCH = 500
+PAUSE_S = 0.25
+PAUSE_S_MAX = 5.0
+HELD_MAX = 500
+
+Row = tuple[Source, Pending]
+
+
+class Relay:
+    """Empties the sources of one service: lanes first, then the order of acceptance.
+
+    Rows are chosen because they are unpublished, never because their number is higher than the last. A
+    failed record holds back its key (or its explicit partition) while the others go on; after any
+    failure the publisher is made anew. Everything may be published twice, nothing is skipped.
+
+    Args:
+        make_publisher: Connects to the broker; raises when it is away.
+        more_sources: Beside the outbox table, emptied in the order of their lanes.
+        behind: What must follow everything accepted before it, as the clock's ticks.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        outbox: Outbox,
+        make_publisher: Callable[[], Awaitable[Publisher]],
+        lease: Lease,
+        clock: Clock,
+        health: Health,
+        *,
+        more_sources: Sequence[Source] = (),
+        behind: Behind | None = None,
+        batch: int = BATCH,
+    ) -> None:
+        self._db = db
+        self._outbox = outbox
+        self._make_publisher = make_publisher
+        self._lease = lease
+        self._clock = clock
+        self._health = health
+        self._sources: list[Source] = sorted([outbox, *more_sources], key=lambda source: source.lane)
+        self._behind = behind
+        self._batch = batch
+        self._publisher: Publisher | None = None
+        self._held = HoldBack()
+        self._pause_s = 0.0
+        self._round = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Publish for ever; survives any absence of the database and of the broker."""
+        listener = asyncio.create_task(listen(self._db, self._outbox.channel, self._outbox.wake))
+        try:
+            while True:
+                self._health.beat("relay", within_s=60)
+                self._outbox.woken.clear()
+                if not await self._one_round():
+                    await self._sleeps()
+        finally:
+            listener.cancel()
+            await self._gives_up_publisher()
+            with contextlib.suppress(Retriable):
+                await self._lease.release()
+
+    async def drain(self, rounds: int = 10_000) -> int:
+        """Publish until nothing is left that can be published now; return how many records went out."""
+        total = 0
+        for _ in range(rounds):
+            count = await self.step() if await self._lease.hold() else 0
+            total += count
+            if count == 0:
+                break
+        return total
+
+    async def drained(self) -> bool:
+        """Say whether every record of every source was published."""
+        return await self.unpublished() == 0
+
+    async def unpublished(self) -> int:
+        """Return how many records of all sources wait."""
+        async with self._db.reading() as conn:
+            return sum([await source.unpublished(conn) for source in self._sources])
+
+    async def step(self) -> int:
+        """Do one round under the lease; return how many records were published and marked.
+
+        Raises:
+            Retriable: The database is away, or another process holds the lease now.
+        """
+        async with self._round:
+            due = tuple(self._behind.due()) if self._behind else ()
+            rows = await self._read()
+            done = 0
+            for group in self._groups(rows):
+                done += await self._publish_and_mark(group)
+            if due and done == len(rows) < self._batch:
+                done += await self._publish_behind(due)
+            metrics.HELD_KEYS.set(len(self._held))
+            return done
+
+    async def _one_round(self) -> bool:
+        try:
+            return await self._lease.hold() and await self.step() > 0
+        except Retriable as err:
+            log.warning("relay.round_failed", reason=str(err))
+            self._pauses()
+            return False
+
+    async def _sleeps(self) -> None:
+        if self._pause_s:
+            await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._outbox.woken.wait(), SWEEP_S)
+
+    async def _read(self) -> list[Row]:
+        held = self._held.closed()
+        rows: list[Row] = []
+        async with self._db.reading() as conn:
+            for source in self._sources:
+                wanted = self._batch - len(rows)
+                if wanted > 0:
+                    rows += [(source, each) for each in await source.pending(conn, wanted, held)]
+        return rows
+
+    def _groups(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """Split a round: the unsuspected together, then every suspect key by itself."""
+        together: list[Row] = []
+        alone: dict[str, list[Row]] = {}
+        for row in rows:
+            hold = row[1].hold
+            (alone.setdefault(hold, []) if self._held.is_suspect(hold) else together).append(row)
+        return [group for group in (together, *alone.values()) if group]
+
+    async def _publish_and_mark(self, group: Sequence[Row]) -> int:
+        results = await self._send([row[1].outgoing for row in group])
+        failed: dict[str, PublishFailed] = {}
+        done: list[Row] = []
+        for row, result in zip(group, results, strict=True):
+            hold = row[1].hold
+            if result is not None:
+                failed.setdefault(hold, result)
+            elif hold not in failed:
+                done.append(row)
+        if failed:
+            await self._after_failure(failed, is_total=not done)
+        if done:
+            self._pause_s = 0.0 if not failed else self._pause_s
+            await self._mark(done, failed.keys())
+        return len(done)
+
+    async def _mark(self, done: Sequence[Row], failed: Sequence[str] | set[str] | object) -> None:
+        at = self._clock.now()
+        async with self._db.transaction() as conn:
+            await self._lease.renew(conn)
+            for source in self._sources:
+                mine = [row[1] for row in done if row[0] is source]
+                if mine:
+                    await source.mark(conn, mine, at)
+        for _, each in done:
+            metrics.PUBLISHED.labels(each.outgoing.topic).inc()
+
+    async def _send(self, batch: Sequence[Outgoing]) -> list[PublishFailed | None]:
+        try:
+            if self._publisher is None:
+                self._publisher = await self._make_publisher()
+        except Exception as err:  # noqa: BLE001 - whatever connecting raises means: not now
+            lost = PublishFailed(f"no broker ({type(err).__name__})", is_refused=False)
+            return [lost] * len(batch)
+        return await self._publisher.send(batch)
+
+    async def _after_failure(self, failed: dict[str, PublishFailed], *, is_total: bool) -> None:
+        await self._gives_up_publisher()
+        log.warning("relay.publish_failed", keys=len(failed), reason=str(next(iter(failed.values()))))
+        for hold, failure in failed.items():
+            metrics.PUBLISH_FAILED.labels(hold.partition("/")[0], str(failure.is_refused)).inc()
+        if is_total and not any(failure.is_refused for failure in failed.values()):
+            self._pauses()  # Nobody answers: the round is repeated as it stands, no key is to blame.
+            return
+        for hold, failure in failed.items():
+            self._held.failed(hold, is_suspect=failure.is_refused)
+        if len(self._held) > HELD_MAX:
+            self._pauses()
+
+    async def _publish_behind(self, due: Sequence[Outgoing]) -> int:
+        free = [each for each in due if each.hold not in self._held]
+        if not free or self._behind is None:
+            return 0
+        results = await self._send(free)
+        done = [each for each, result in zip(free, results, strict=True) if result is None]
+        if len(done) < len(free):
+            await self._gives_up_publisher()
+            self._pauses()
+        self._behind.published(done)
+        return len(done)
+
+    def _pauses(self) -> None:
+        self._pause_s = min(max(self._pause_s * 2, PAUSE_S), PAUSE_S_MAX)
+
+    async def _gives_up_publisher(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            await publisher.close()
