@@ -5,14 +5,10 @@ Phones are never in clear: ``phone_enc`` is AES-256-GCM, ``phone_index`` a keyed
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     Index,
     Integer,
@@ -22,30 +18,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
+from services.runtime.tables import UtcDateTime, runtime_tables
+
 metadata = MetaData()
-
-
-class Utc(TypeDecorator[datetime]):
-    """A UTC moment. SQLite keeps no offset, so it is taken off on the way in and put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+runtime = runtime_tables(metadata)
+Utc = UtcDateTime
 
 
 def _town() -> Column[str]:
@@ -97,7 +78,7 @@ delivery = Table(
     "delivery",
     metadata,
     _town(),
-    Column("message_id", String(64), nullable=False),
+    Column("message_id", String(160), nullable=False),
     Column("alert_id", String(64), nullable=False),
     Column("incident_id", String(128), nullable=False),
     Column("warning_id", String(64)),

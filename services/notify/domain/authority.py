@@ -97,6 +97,7 @@ def safe_release(
     incident: IncidentSnapshot,
     level: Level,
     zones: Sequence[str],
+    *,
     asked_at: datetime,
     at: datetime,
 ) -> Right:

@@ -29,8 +29,9 @@ def request_id(municipality: str, warning: str, version: int) -> str:
     return derived("request", municipality, warning, version)
 
 
-def message_id(municipality: str, alert: str, recipient_id: str, channel: str, round_: int) -> str:
-    return derived("message", municipality, alert, recipient_id, channel, round_)
+def message_id(alert: str, recipient_id: str, channel: str, round_: int) -> str:
+    """Return the id of one message; the database builds the same one when it expands a broadcast."""
+    return f"{alert}.{recipient_id}.{channel}.{round_}"
 
 
 def body_id(language: str, voice: bool, text: str) -> str:

@@ -111,6 +111,7 @@ def plan(
     incident: IncidentSnapshot,
     town: Municipality,
     held: Held,
+    *,
     now: datetime,
     catalogues: Catalogues,
     exercise_id: str | None = None,
@@ -119,8 +120,10 @@ def plan(
     protocol = protocol_for(incident, town)
     level_plan = protocol.at(incident.level)
     void = _void(incident, held.warning)
-    asked, why_asked, blocked = _request(incident, town, held, protocol, now, catalogues, exercise_id)
-    page, why_page = _page(incident, town, held.told, level_plan, asked, bool(blocked), now)
+    asked, why_asked, blocked = _request(
+        incident, town, held, protocol, now=now, catalogues=catalogues, exercise_id=exercise_id
+    )
+    page, why_page = _page(incident, town, held.told, level_plan, more_to_say=bool(asked or blocked), now=now)
     return Plan(
         reasons=(*((void,) if void else ()), *blocked, *why_asked, *why_page),
         page=page,
@@ -157,6 +160,7 @@ def _request(
     town: Municipality,
     held: Held,
     protocol: Protocol,
+    *,
     now: datetime,
     catalogues: Catalogues,
     exercise_id: str | None,
@@ -245,8 +249,8 @@ def _page(
     town: Municipality,
     told: Told,
     level_plan: LevelPlan | None,
-    asked: RequestPlan | None,
-    blocked: bool,
+    *,
+    more_to_say: bool,
     now: datetime,
 ) -> tuple[PagePlan | None, tuple[Reason, ...]]:
     if level_plan is None:
@@ -254,7 +258,7 @@ def _page(
         return None, (Reason(code="plan.below_page_level", text=text),)
     place = (*incident.zones, *((incident.site,) if incident.site else ()))
     news = incident.level > told.level or not set(place) <= set(told.zones)
-    if not (news or asked or blocked):
+    if not (news or more_to_say):
         return None, (Reason(code="plan.already_told", text="Los de turno ya saben esto: no se repite."),)
     order = roster_order(town, level_plan, now)
     page = PagePlan(level=incident.level, steps=level_plan, order=order)
