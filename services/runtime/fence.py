@@ -25,16 +25,18 @@ RETAKE_S = 2.0
 class Gate(ConsumerRebalanceListener):
     """Lets a rebalance wait for the batch in work and its commit, so nothing is handled twice.
 
-    ``busy`` is held while a batch is handled and acknowledged.
+    ``busy`` is held while a batch is handled and acknowledged; ``turn`` counts the revocations.
     """
 
     def __init__(self) -> None:
         self.ready = asyncio.Event()
         self.busy = asyncio.Lock()
         self.assigned: frozenset[tuple[str, int]] = frozenset()
+        self.turn = 0
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
         self.ready.clear()
+        self.turn += 1
         async with self.busy:
             self.assigned = frozenset()
 
@@ -69,6 +71,7 @@ class Ownership(Gate):
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
         self.ready.clear()
+        self.turn += 1
         self._stop_taking()
         async with self.busy:  # Waits for the batch in work and its commit.
             self._forget()

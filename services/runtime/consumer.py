@@ -1,0 +1,170 @@
+"""What happens to one batch: handled and acknowledged, read again, or stood still at."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+from faststream.exceptions import NackMessage
+
+from services.runtime import metrics
+from services.runtime.errors import Fenced, OursMalformed, Retriable
+from services.runtime.fence import Gate, Ownership
+from services.runtime.health import Health
+from services.runtime.records import Record
+
+log = structlog.get_logger()
+
+Handle = Callable[[Sequence[Record]], Awaitable[None]]
+
+RETRY_S = 0.25
+RETRY_S_MAX = 20.0
+WATCH_EVERY_S = 5.0
+STUCK_AFTER_S = 20.0
+RED_AFTER_TRIES = 4
+
+
+class Consumer:
+    """One topic's batches. Only a batch that was handled whole, under the same assignment, is acknowledged."""
+
+    def __init__(
+        self,
+        topic: str,
+        handle: Handle,
+        gate: Gate,
+        health: Health,
+        crash: Callable[[str], Any],
+        client: Callable[[], Any],
+    ) -> None:
+        self._topic = topic
+        self._handle = handle
+        self._gate = gate
+        self._health = health
+        self._crash = crash
+        self._client = client
+        self._part = f"consumer:{topic}"
+        self._tries = 0
+        self._handled = 0
+        self._in_work_since: float | None = None
+        self.stopped_at: OursMalformed | None = None
+
+    async def on_batch(self, message: Any) -> None:
+        """Handle one batch.
+
+        Raises:
+            NackMessage: FastStream moves the position back to the batch's first records.
+        """
+        turn = self._gate.turn
+        if self.stopped_at is not None:
+            self._stands_still()
+        await self._gate.ready.wait()
+        try:
+            async with self._gate.busy:
+                await self._work(message, turn)
+        except NackMessage:
+            raise
+        except Retriable as err:
+            await self._tries_later(err)
+        except OursMalformed as err:
+            self._stops(err)
+        except Exception as err:
+            log.critical("consumer.failed", topic=self._topic, error=type(err).__name__, exc_info=err)
+            self._crash(f"consumer of {self._topic}: {type(err).__name__}")
+            raise NackMessage from err
+
+    async def _work(self, message: Any, turn: int) -> None:
+        records = [record_of(raw) for raw in message.raw_message]
+        if turn != self._gate.turn or not all(self._gate.owns(record) for record in records):
+            raise NackMessage  # Assigned anew meanwhile: an acknowledgement would cover what nobody handled.
+        self._in_work_since = time.monotonic()
+        try:
+            await self._handle(records)
+        finally:
+            self._in_work_since = None
+        await self._acknowledge(message)
+        self._succeeded(len(records))
+
+    async def _acknowledge(self, message: Any) -> None:
+        try:
+            await message.ack()
+        except KafkaError as err:  # Handled and saved; it will be read again and recognised.
+            log.warning("consumer.commit_failed", topic=self._topic, error=type(err).__name__)
+
+    def _succeeded(self, count: int) -> None:
+        self._handled += count
+        metrics.HANDLED.labels(self._topic).inc(count)
+        if self._tries:
+            self._tries = 0
+            self._health.clear(self._part)
+
+    async def _tries_later(self, err: Retriable) -> None:
+        if isinstance(err, Fenced) and isinstance(self._gate, Ownership):
+            self._gate.fenced()
+        self._tries += 1
+        wait_s = min(RETRY_S * 2 ** (self._tries - 1), RETRY_S_MAX) * random.uniform(0.5, 1)  # noqa: S311
+        log.warning("consumer.batch_postponed", topic=self._topic, reason=str(err), again_in_s=round(wait_s, 2))
+        metrics.RETRIED.labels(self._topic).inc()
+        if self._tries >= RED_AFTER_TRIES:
+            self._health.fail(self._part, str(err))
+        await asyncio.sleep(wait_s)  # Nothing is polled meanwhile, heartbeats go on: the consumer is paused.
+        raise NackMessage from err
+
+    def _stops(self, err: OursMalformed) -> None:
+        self.stopped_at = err
+        log.error("consumer.stopped", topic=err.topic, partition=err.partition, offset=err.offset, reason=err.reason)
+        metrics.STOPPED.labels(self._topic).set(1)
+        self._health.fail(self._part, str(err))
+        self._stands_still()
+
+    def _stands_still(self) -> None:
+        """Stay in the group without reading on: another replica would stop at the same record."""
+        client = self._client()
+        if client is not None:
+            client.pause(*client.assignment())
+        raise NackMessage
+
+    async def watch(self) -> None:
+        """Tell ``health`` for ever whether this consumer makes progress or has nothing to do."""
+        while True:
+            before = self._handled
+            lag = await self._lag()
+            if lag is not None:
+                metrics.LAG.labels(self._topic).set(lag)
+            if not self._is_stuck():
+                is_idle = not lag or self._tries > 0 or self.stopped_at is not None
+                if is_idle or self._handled > before or not self._gate.ready.is_set():
+                    self._health.beat(self._part, STUCK_AFTER_S)
+            await self._until_next_look(before)
+
+    async def _until_next_look(self, before: int) -> None:
+        await asyncio.sleep(WATCH_EVERY_S)
+        if self._handled > before:
+            self._health.beat(self._part, STUCK_AFTER_S)
+
+    def _is_stuck(self) -> bool:
+        since = self._in_work_since
+        return since is not None and time.monotonic() - since > STUCK_AFTER_S
+
+    async def _lag(self) -> int | None:
+        """Return how many records are not yet read; ``None`` when the broker does not say."""
+        client = self._client()
+        if client is None or not client.assignment():
+            return None
+        try:
+            async with asyncio.timeout(3):
+                ends = await client.end_offsets(client.assignment())
+                return sum([max(0, end - await client.position(place)) for place, end in ends.items()])
+        except (KafkaError, TimeoutError, OSError):
+            return None
+
+
+def record_of(raw: ConsumerRecord[Any, Any]) -> Record:
+    """Return what aiokafka read; a header without a value reads as empty."""
+    headers = tuple((str(name), value or b"") for name, value in raw.headers)
+    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value or b"", headers, raw.timestamp)

@@ -1,0 +1,208 @@
+"""Doors over HTTP: problem details (RFC 9457), bounded bodies, the admin guard, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+
+from services.runtime.errors import Retriable
+from services.runtime.health import Health, Report
+
+log = structlog.get_logger()
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
+    """An answer that is not 2xx. ``errors`` items have ``pointer`` (JSON pointer) and ``detail``."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        errors: Sequence[dict[str, str]] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {title}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+
+    def response(self) -> JSONResponse:
+        return problem(self.status, self.title, self.detail, self.errors, self.headers)
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str = "",
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return a problem-details response; 401 and 503 get the headers that they must have."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    if detail:
+        body["detail"] = detail
+    if errors:
+        body["errors"] = list(errors)
+    needed = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}.get(status, {})
+    return JSONResponse(body, status, headers={**needed, **(headers or {})}, media_type=PROBLEM_TYPE)
+
+
+async def body_limited(request: Request, max_bytes: int) -> bytes:
+    """Return the body, having read at most one chunk more than ``max_bytes``.
+
+    Raises:
+        Problem: 413.
+    """
+    too_large = Problem(413, "Body too large", f"at most {max_bytes} bytes are taken")
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said[:20]) > max_bytes:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body)
+
+
+def admin_guard(token: str) -> Callable[[Request], Awaitable[None]]:
+    """Return a dependency that lets only ``Authorization: Bearer <token>`` pass."""
+    expected = token.encode()
+
+    async def guard(request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
+            raise Problem(401, "Unauthorized", "this route needs the administrator's token")
+
+    return guard
+
+
+def service_app(
+    service: str, health: Health, registry: CollectorRegistry, lifespan: Lifespan | None = None
+) -> FastAPI:
+    """Return an app with ``/healthz``, ``/readyz``, ``/metrics``, ``/openapi.json`` and our error answers."""
+    app = FastAPI(title=f"municipio {service}", lifespan=lifespan, docs_url=None, redoc_url=None)
+    _handle_errors(app)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> JSONResponse:
+        return _report(health.alive())
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        return _report(health.ready())
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _report(report: Report) -> JSONResponse:
+    status = 200 if report.is_well else 503
+    return JSONResponse({"ok": report.is_well, "troubles": report.troubles}, status)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    async def on_problem(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)  # noqa: S101 - registered for this type only
+        return error.response()
+
+    async def on_http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+        phrase = HTTPStatus(error.status_code).phrase
+        detail = error.detail if error.detail != phrase else ""
+        return problem(error.status_code, phrase, detail, headers=dict(error.headers or {}))
+
+    async def on_invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
+        return _invalid(error)
+
+    async def on_busy(_request: Request, error: Exception) -> Response:
+        log.warning("http.answered_busy", reason=type(error).__name__)
+        return problem(503, "Try again", "nothing of this request was stored")
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        log.error("http.failed", path=request.url.path, error=type(error).__name__, exc_info=error)
+        return problem(500, "Internal error")
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(Retriable, on_busy)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return problem(400, "Not JSON", "the body cannot be parsed")
+    errors = [
+        {"pointer": "#/" + "/".join(str(step) for step in each["loc"][1:]), "detail": str(each["msg"])}
+        for each in found[:100]
+    ]
+    return problem(422, "Not understood", errors=errors)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process that runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, grace_s: int = 5) -> None:
+    """Serve until ``stop``; requests in work get ``grace_s`` seconds to end.
+
+    Raises:
+        OSError: The address is taken or not ours.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace_s,
+        h11_max_incomplete_event_size=65_536,
+    )
+    server = _Server(config)
+    with contextlib.closing(config.bind_socket()) as bound:
+        async with _ends_with(server, stop):
+            await server.serve(sockets=[bound])
+
+
+@contextlib.asynccontextmanager
+async def _ends_with(server: uvicorn.Server, stop: asyncio.Event) -> AsyncIterator[None]:
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
