@@ -31,7 +31,7 @@ RED_AFTER_TRIES = 4
 
 
 class Consumer:
-    """One topic's batches. Only a batch that was handled whole, under the same assignment, is acknowledged."""
+    """One topic's batches. Only what was handled whole, under the same assignment, is acknowledged."""
 
     def __init__(
         self,
@@ -108,7 +108,9 @@ class Consumer:
             self._gate.fenced()
         self._tries += 1
         wait_s = min(RETRY_S * 2 ** (self._tries - 1), RETRY_S_MAX) * random.uniform(0.5, 1)  # noqa: S311
-        log.warning("consumer.batch_postponed", topic=self._topic, reason=str(err), again_in_s=round(wait_s, 2))
+        log.warning(
+            "consumer.batch_postponed", topic=self._topic, reason=str(err), again_in_s=round(wait_s, 2)
+        )
         metrics.RETRIED.labels(self._topic).inc()
         if self._tries >= RED_AFTER_TRIES:
             self._health.fail(self._part, str(err))
@@ -117,7 +119,9 @@ class Consumer:
 
     def _stops(self, err: OursMalformed) -> None:
         self.stopped_at = err
-        log.error("consumer.stopped", topic=err.topic, partition=err.partition, offset=err.offset, reason=err.reason)
+        log.error(
+            "consumer.stopped", topic=err.topic, partition=err.partition, offset=err.offset, reason=err.reason
+        )
         metrics.STOPPED.labels(self._topic).set(1)
         self._health.fail(self._part, str(err))
         self._stands_still()
@@ -159,7 +163,9 @@ class Consumer:
         try:
             async with asyncio.timeout(3):
                 ends = await client.end_offsets(client.assignment())
-                return sum([max(0, end - await client.position(place)) for place, end in ends.items()])
+                return sum(
+                    [max(0, int(end) - int(await client.position(place))) for place, end in ends.items()]
+                )
         except (KafkaError, TimeoutError, OSError):
             return None
 

@@ -87,7 +87,9 @@ class Database:
         """
         async with self.transaction() as conn:
             if self.dialect == "postgresql":
-                await conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": service})
+                await conn.execute(
+                    sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": service}
+                )
             await conn.run_sync(upgrade, service)
 
     async def create_all(self, metadata: sa.MetaData) -> None:

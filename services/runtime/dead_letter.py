@@ -1,4 +1,4 @@
-"""Records that no handler may act on: kept with a reason, published on ``<topic>.dead``, answered by a person."""
+"""Records that no handler may act on: kept with a reason, published on ``<topic>.dead``."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ class DeadLetters:
         await self._outbox.add(conn, row["municipality"], [self._published(record, row)])
         return True
 
-    async def add_refused(self, conn: AsyncConnection, record: Record, refused: Refused, at: datetime) -> bool:
+    async def add_refused(
+        self, conn: AsyncConnection, record: Record, refused: Refused, at: datetime
+    ) -> bool:
         """Keep a record that ``open_record`` or a handler refused."""
         return await self.add(conn, record, refused.reason, refused.detail, at, is_attack=refused.is_attack)
 
@@ -96,10 +98,16 @@ class DeadLetters:
         return [_letter(row) for row in (await conn.execute(wanted)).mappings()]
 
     async def show(self, conn: AsyncConnection, letter_id: int) -> DeadLetter | None:
-        row = (await conn.execute(sa.select(self._table).where(self._table.c.id == letter_id))).mappings().first()
+        row = (
+            (await conn.execute(sa.select(self._table).where(self._table.c.id == letter_id)))
+            .mappings()
+            .first()
+        )
         return _letter(row) if row is not None else None
 
-    async def settle(self, conn: AsyncConnection, letter_id: int, state: Literal["replayed", "discarded"]) -> bool:
+    async def settle(
+        self, conn: AsyncConnection, letter_id: int, state: Literal["replayed", "discarded"]
+    ) -> bool:
         """Note a person's answer; say whether the letter was still open."""
         t = self._table
         is_open = (t.c.id == letter_id) & (t.c.state == "new")
@@ -112,7 +120,9 @@ class DeadLetters:
         return int((await conn.execute(count)).scalar_one())
 
     def _published(self, record: Record, row: dict[str, Any]) -> Outgoing:
-        said = {name: row[name] for name in ("topic", "partition", "offset", "reason", "detail", "value_sha256")}
+        said = {
+            name: row[name] for name in ("topic", "partition", "offset", "reason", "detail", "value_sha256")
+        }
         said["value_base64"] = base64.b64encode(row["value"]).decode()
         place = f"{self._service}/{record.topic}/{record.partition}/{record.offset}/{row['value_sha256']}"
         envelope = Envelope(

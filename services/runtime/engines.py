@@ -30,7 +30,10 @@ def with_driver(url: URL) -> URL:
 
 def postgresql_engine(url: URL, schema: str | None) -> AsyncEngine:
     """Return an engine whose every statement stays inside the service's schema."""
-    server_settings = {"search_path": schema or "public", "application_name": f"municipio {schema or ''}".strip()}
+    server_settings = {
+        "search_path": schema or "public",
+        "application_name": f"municipio {schema or ''}".strip(),
+    }
     return create_async_engine(
         url,
         pool_size=POOL,

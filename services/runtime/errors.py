@@ -86,7 +86,9 @@ class OursMalformed(RuntimeFault):
     """A record on a topic that only we write cannot be read; skipping it would lose it."""
 
     def __init__(self, topic: str, partition: int, offset: int, reason: str) -> None:
-        super().__init__(f"{topic}[{partition}]@{offset} cannot be read: {reason}; fix the producer or upgrade")
+        super().__init__(
+            f"{topic}[{partition}]@{offset} cannot be read: {reason}; fix the producer or upgrade"
+        )
         self.topic = topic
         self.partition = partition
         self.offset = offset

@@ -22,7 +22,7 @@ RETRY_S = 1.0
 RETAKE_S = 2.0
 
 
-class Gate(ConsumerRebalanceListener):
+class Gate(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Lets a rebalance wait for the batch in work and its commit, so nothing is handled twice.
 
     ``busy`` is held while a batch is handled and acknowledged; ``turn`` counts the revocations.
@@ -34,7 +34,7 @@ class Gate(ConsumerRebalanceListener):
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self.turn = 0
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         self.ready.clear()
         self.turn += 1
         async with self.busy:
@@ -69,7 +69,7 @@ class Ownership(Gate):
         self._task: asyncio.Task[None] | None = None
         self.epochs: dict[tuple[str, int], int] = {}
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         self.ready.clear()
         self.turn += 1
         self._stop_taking()
@@ -130,7 +130,7 @@ class Ownership(Gate):
             try:
                 await self.take(places)
                 return
-            except Exception as err:  # noqa: BLE001 - the gate stays closed until it succeeds, whatever failed
+            except Exception as err:
                 log.warning("partition.take_failed", partitions=len(places), error=type(err).__name__)
                 await asyncio.sleep(RETRY_S)
 

@@ -28,7 +28,7 @@ RETRY_AFTER_S = 2
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
+class Problem(Exception):
     """An answer that is not 2xx. ``errors`` items have ``pointer`` (JSON pointer) and ``detail``."""
 
     def __init__(

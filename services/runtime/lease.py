@@ -84,7 +84,9 @@ class Lease:
         async with self._db.transaction() as conn:
             t = self._table
             is_mine = (t.c.name == self._name) & (t.c.epoch == self.epoch)
-            await conn.execute(sa.update(t).where(is_mine).values(expires_at=datetime(1970, 1, 1, tzinfo=UTC)))
+            await conn.execute(
+                sa.update(t).where(is_mine).values(expires_at=datetime(1970, 1, 1, tzinfo=UTC))
+            )
         self.epoch = None
 
     def _renewed(self) -> None:

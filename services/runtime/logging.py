@@ -29,7 +29,9 @@ def configure(environment: str, service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(service),
     ]
-    renderer = structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = (
+        structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer(colors=False)
+    )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         processors=[
@@ -83,8 +85,17 @@ def _named(service: str) -> Callable[[Any, str, Event], Event]:
 
 
 def _quieten(handler: logging.Handler) -> None:
-    """Keep libraries from logging bodies (twilio), each call (APScheduler), or 2,400 lines a second (aiokafka)."""
-    for name in ("twilio", "twilio.quiet", "apscheduler", "httpx", "httpcore", "aiosqlite", "asyncio", "alembic"):
+    """Keep libraries from logging bodies (twilio), or 2,400 lines a second (aiokafka)."""
+    for name in (
+        "twilio",
+        "twilio.quiet",
+        "apscheduler",
+        "httpx",
+        "httpcore",
+        "aiosqlite",
+        "asyncio",
+        "alembic",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.getLogger("municipio.faststream").setLevel(logging.WARNING)

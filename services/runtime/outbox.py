@@ -16,7 +16,7 @@ from schemas.envelope import Envelope
 from schemas.topics import BY_NAME
 from schemas.vocabulary import Lane
 from services.runtime.clock import Clock
-from services.runtime.database import after_commit, insert_into
+from services.runtime.database import after_commit
 from services.runtime.signing import Signer
 from services.runtime.tables import RuntimeTables
 
@@ -99,7 +99,7 @@ class Outbox:
         return f"municipio_{self._service}_outbox"
 
     async def add(self, conn: AsyncConnection, municipality: str, outgoing: Sequence[Outgoing]) -> None:
-        """Keep records for publication, signed where their topic demands it; wake the relay after the commit."""
+        """Keep records for publication, signed where their topic demands it; then wake the relay."""
         if not outgoing:
             return
         at = self._clock.now()
@@ -165,7 +165,9 @@ class Outbox:
         """Return, per lane that waits, the age of its oldest unpublished record."""
         t = self._table
         oldest = (
-            sa.select(t.c.lane, sa.func.min(t.c.created_at)).where(t.c.published_at.is_(None)).group_by(t.c.lane)
+            sa.select(t.c.lane, sa.func.min(t.c.created_at))
+            .where(t.c.published_at.is_(None))
+            .group_by(t.c.lane)
         )
         now = self._clock.now()
         return {Lane(lane): now - since for lane, since in (await conn.execute(oldest)).tuples()}
@@ -189,9 +191,7 @@ def unpack_headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
 
 def _pending(row: sa.RowMapping) -> Pending:
     envelope = Envelope.parse(unpack_headers(row["headers"]))
-    outgoing = Outgoing(
-        row["topic"], row["key"], envelope, row["value"], Lane(row["lane"]), row["partition"]
-    )
+    outgoing = Outgoing(row["topic"], row["key"], envelope, row["value"], Lane(row["lane"]), row["partition"])
     return Pending(row["seq"], outgoing)
 
 

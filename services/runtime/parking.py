@@ -56,11 +56,15 @@ class Parking:
             await conn.execute(sa.delete(t).where(same))
         return records
 
-    async def overdue(self, conn: AsyncConnection, now: datetime, limit: int = 100) -> list[tuple[str, str, Record]]:
+    async def overdue(
+        self, conn: AsyncConnection, now: datetime, limit: int = 100
+    ) -> list[tuple[str, str, Record]]:
         """Return ``(municipality, waits_for, record)`` of what was awaited in vain, each once."""
         t = self._table
         late = (t.c.due_at <= now) & t.c.shown_at.is_(None)
-        rows = (await conn.execute(sa.select(t).where(late).order_by(t.c.due_at).limit(limit))).mappings().all()
+        rows = (
+            (await conn.execute(sa.select(t).where(late).order_by(t.c.due_at).limit(limit))).mappings().all()
+        )
         for row in rows:
             same = (t.c.municipality == row["municipality"]) & (t.c.waits_for == row["waits_for"])
             one = same & (t.c.event_id == row["event_id"])
@@ -70,7 +74,8 @@ class Parking:
     async def next_due(self, conn: AsyncConnection) -> datetime | None:
         t = self._table
         soonest = sa.select(sa.func.min(t.c.due_at)).where(t.c.shown_at.is_(None))
-        return (await conn.execute(soonest)).scalar_one_or_none()
+        due: datetime | None = (await conn.execute(soonest)).scalar_one_or_none()
+        return due
 
 
 def _record(row: sa.RowMapping) -> Record:

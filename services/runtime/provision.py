@@ -18,6 +18,7 @@ async def provision(admin_url: str, services: Sequence[str], *, secret: str | No
 
     Args:
         admin_url: A role that may create roles and schemas in the named database.
+        services: Names of the services, which become names of schemas.
         secret: Passwords are derived from it and so stay the same; without it, every call sets new ones.
     """
     url = make_url(admin_url).set(drivername="postgresql")
@@ -37,7 +38,9 @@ async def _close_public(connection: asyncpg.Connection, database: str) -> None:
     await connection.execute(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC")
 
 
-async def _one(connection: asyncpg.Connection, url: URL, database: str, service: str, secret: str | None) -> str:
+async def _one(
+    connection: asyncpg.Connection, url: URL, database: str, service: str, secret: str | None
+) -> str:
     role = f"{database}_{service}"[:63]
     password = _password(secret, role)
     if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):

@@ -47,7 +47,9 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._enqueue(batch, unknown, futures)
-                await asyncio.wait([each for each in futures if isinstance(each, asyncio.Future)] or [_done()])
+                await asyncio.wait(
+                    [each for each in futures if isinstance(each, asyncio.Future)] or [_done()]
+                )
         except TimeoutError:
             pass
         lost = PublishFailed("not acknowledged in time", is_refused=False)
@@ -55,7 +57,10 @@ class KafkaPublisher:
         return results + [lost] * (len(batch) - len(results))
 
     async def _enqueue(
-        self, batch: Sequence[Outgoing], unknown: set[str], futures: list[asyncio.Future[object] | PublishFailed]
+        self,
+        batch: Sequence[Outgoing],
+        unknown: set[str],
+        futures: list[asyncio.Future[object] | PublishFailed],
     ) -> None:
         stopped: set[str] = set()
         for each in batch:

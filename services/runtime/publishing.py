@@ -8,7 +8,7 @@ from typing import Protocol
 from services.runtime.outbox import Outgoing
 
 
-class PublishFailed(Exception):  # noqa: N818 - reads as a fact, which it is
+class PublishFailed(Exception):
     """A record was not acknowledged. It may still have been written.
 
     Attributes:

@@ -188,7 +188,7 @@ class Relay:
         try:
             if self._publisher is None:
                 self._publisher = await self._make_publisher()
-        except Exception as err:  # noqa: BLE001 - whatever connecting raises means: not now
+        except Exception as err:
             lost = PublishFailed(f"no broker ({type(err).__name__})", is_refused=False)
             return [lost] * len(batch)
         return await self._publisher.send(batch)

@@ -107,7 +107,9 @@ class _SecretFiles(PydanticBaseSettingsSource):
             raise WrongSetting(f"{PREFIX}{field_name.upper()}_FILE: cannot be read: {err}") from err
 
     def __call__(self) -> dict[str, Any]:
-        read = ((name, self.get_field_value(f, name)[0]) for name, f in self.settings_cls.model_fields.items())
+        read = (
+            (name, self.get_field_value(f, name)[0]) for name, f in self.settings_cls.model_fields.items()
+        )
         return {name: value for name, value in read if value is not None}
 
 

@@ -86,9 +86,7 @@ def _outbox(metadata: sa.MetaData) -> sa.Table:
         sa.Column("value", sa.LargeBinary, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("published_at", UtcDateTime),
-        sa.Index(
-            "outbox_unpublished", "lane", "seq", postgresql_where=unpublished, sqlite_where=unpublished
-        ),
+        sa.Index("outbox_unpublished", "lane", "seq", postgresql_where=unpublished, sqlite_where=unpublished),
         sa.Index("outbox_published", "published_at"),
         sqlite_autoincrement=True,
     )

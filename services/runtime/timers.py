@@ -67,7 +67,12 @@ class Timers:
         await conn.execute(insert.on_conflict_do_update(index_elements=identity, set_=due))
 
     async def cancel(
-        self, conn: AsyncConnection, municipality: str, kind: str | None, subject: str, step: str | None = None
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        kind: str | None,
+        subject: str,
+        step: str | None = None,
     ) -> int:
         """Forget the timers of a subject, of one kind and step or of all; return how many."""
         t = self._table
@@ -81,7 +86,8 @@ class Timers:
     async def next_due(self, conn: AsyncConnection) -> datetime | None:
         """Return when the next timer is due, those that failed and wait included."""
         soonest = sa.select(sa.func.min(self._table.c.due_at))
-        return (await conn.execute(soonest)).scalar_one_or_none()
+        due: datetime | None = (await conn.execute(soonest)).scalar_one_or_none()
+        return due
 
     async def overdue(self, conn: AsyncConnection, by: timedelta = timedelta(seconds=10)) -> int:
         """Return how many timers are late by more than ``by``; a person must know."""
