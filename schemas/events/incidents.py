@@ -38,7 +38,9 @@ class IncidentSnapshot(Event):
     Attributes:
         version: From 1, one more with every change; a consumer drops what is not newer than it holds.
         level: The incident's level, a ratchet: it falls only by a decision or a row that allows it.
-        zones: The zones in danger, sorted. Empty for a silent site.
+        zones: The zones in danger at ``level`` itself, sorted. Empty for a silent site.
+        zone_levels: Every zone of the incident with its own level; those below ``level`` are not in
+            ``zones``.
         site: The silent site, for ``kind`` ``no_data``.
         corroboration: Number of distinct sites whose condition stands at or above ``level``.
         observed_at, received_at, classified_at: First three steps of the time-lost ledger, of the reading
@@ -54,6 +56,7 @@ class IncidentSnapshot(Event):
     level: Level
     previous_level: Level
     zones: tuple[Id, ...] = ()
+    zone_levels: dict[Id, Level] = {}
     site: Id | None = None
     rule_id: Id | None = None
     corroboration: int = 0

@@ -1,0 +1,156 @@
+"""An incident: a ratchet over zones. It opens and rises by rule; down is a decision. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+from schemas.events.base import Reason
+from schemas.events.incidents import Evidence, IncidentClassified, IncidentClosed, IncidentSnapshot
+from schemas.vocabulary import Hazard, IncidentKind, IncidentState, Level, Property, SensorState
+from services.triage.domain.changes import Change
+from services.triage.domain.rulebook import Book
+from services.triage.domain.state import MAX_CLOSED, Condition, Incident, TownState
+
+NAMESPACE: Final = UUID("5f3b1f0e-7a52-4c57-9d0e-6e1b6a0c9d11")
+HAZARD: Final = "hazard"
+NO_DATA: Final = "no_data"
+
+
+def incident_id_of(town: TownState, rule_id: str, place: str, observed_at: datetime) -> str:
+    """Return the id that follows from cause, rule and place: a second run yields the same.
+
+    A correction may raise again at the very moment whose incident a person closed: the next id is taken,
+    because consumers would drop a closed incident's first version as old.
+    """
+    cause = f"{town.municipality}|{rule_id}|{place}|{observed_at.isoformat()}"
+    for again in range(MAX_CLOSED + 1):
+        made = str(uuid5(NAMESPACE, f"{cause}#{again}" if again else cause))
+        if made not in town.closed and made not in town.incidents:
+            break
+    return made
+
+
+def zones_at_level(incident: Incident) -> tuple[str, ...]:
+    """Return the zones that stand at the incident's own level; lower ones are in ``zone_levels`` only."""
+    return tuple(sorted(zone for zone, level in incident.zone_levels.items() if level >= incident.level))
+
+
+def raise_to(incident: Incident, zones: Iterable[str], level: int) -> bool:
+    """Raise zones, and the incident with them; return whether anything rose. Nothing ever falls here."""
+    before = (incident.level, dict(incident.zone_levels))
+    for zone in zones:
+        incident.zone_levels[zone] = max(incident.zone_levels.get(zone, 0), level)
+    incident.level = max(incident.level, level)
+    return before != (incident.level, incident.zone_levels)
+
+
+def deciding(town: TownState, incident: Incident) -> list[Condition]:
+    """Return the conditions on which the incident stands."""
+    return [town.conditions[key] for key in incident.sources if key in town.conditions]
+
+
+def corroboration(book: Book, town: TownState, incident: Incident) -> int:
+    """Count the distinct sites whose condition stands at or above the incident's level."""
+    return len(
+        {
+            book.site_of(condition.sensor_id)
+            for condition in deciding(town, incident)
+            if condition.level >= incident.level > 0
+        }
+    )
+
+
+def publish(
+    book: Book,
+    town: TownState,
+    incident: Incident,
+    reasons: Sequence[Reason],
+    *,
+    at: datetime,
+    previous_level: int,
+    is_material: bool,
+    cause: Condition | None = None,
+    decision_id: str | None = None,
+    is_closed: bool = False,
+    simulated: bool = False,
+) -> Change:
+    """Give the incident its next version and return it as a change with its snapshot."""
+    incident.version += 1
+    incident.previous_level = previous_level
+    if is_material:
+        incident.material_version = incident.version
+    if cause is not None and cause.observed_at is not None:
+        incident.observed_at, incident.received_at = cause.observed_at, cause.received_at
+    snapshot = _snapshot(book, town, incident, reasons, at=at, decision_id=decision_id, is_closed=is_closed)
+    return Change(
+        kind="incident",
+        at=at,
+        observed_at=incident.observed_at,
+        reasons=tuple(reasons),
+        rule=cause.rule_id if cause else incident.rule_id,
+        sensor_id=cause.sensor_id if cause else None,
+        zones=snapshot.zones,
+        before=previous_level,
+        after=0 if is_closed else incident.level,
+        value=cause.value if cause else None,
+        simulated=simulated,
+        rulebook_version=book.version,
+        incident_id=incident.incident_id,
+        snapshot=snapshot,
+    )
+
+
+def _snapshot(
+    book: Book,
+    town: TownState,
+    incident: Incident,
+    reasons: Sequence[Reason],
+    *,
+    at: datetime,
+    decision_id: str | None,
+    is_closed: bool,
+) -> IncidentSnapshot:
+    kind = IncidentClosed if is_closed else IncidentClassified
+    return kind(
+        incident_id=incident.incident_id,
+        version=incident.version,
+        kind=IncidentKind(incident.kind),
+        hazard=Hazard(incident.hazard),
+        state=IncidentState.CLOSED if is_closed else IncidentState.OPEN,
+        level=Level(incident.level),
+        previous_level=Level(incident.previous_level),
+        zones=zones_at_level(incident),
+        zone_levels={zone: Level(level) for zone, level in sorted(incident.zone_levels.items())},
+        site=incident.site,
+        rule_id=incident.rule_id,
+        corroboration=corroboration(book, town, incident),
+        opened_at=incident.opened_at,
+        observed_at=incident.observed_at,
+        received_at=incident.received_at,
+        classified_at=at,
+        rulebook_version=book.version,
+        reasons=tuple(reasons),
+        evidence=tuple(_evidence(book, condition) for condition in deciding(town, incident)),
+        decision_id=decision_id,
+    )
+
+
+def _evidence(book: Book, condition: Condition) -> Evidence:
+    rules = book.sensors.get(condition.sensor_id)
+    rule = book.levels.get(condition.rule_id)
+    return Evidence(
+        rule_id=condition.rule_id,
+        sensor_id=condition.sensor_id,
+        site=book.site_of(condition.sensor_id),
+        property=Property(rules.property) if rules else Property.UNKNOWN,
+        value=condition.value,
+        unit=rule.unit if rule else None,
+        observed_at=condition.observed_at,
+        received_at=condition.received_at,
+        level=Level(condition.level),
+        state=SensorState.NO_DATA if condition.silent else SensorState.OK,
+        provisional=condition.provisional,
+    )

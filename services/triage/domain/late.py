@@ -1,0 +1,71 @@
+"""A reading that arrives after a younger one: it may raise, never lower. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from services.triage.domain import verdicts
+from services.triage.domain.folding import Folding
+from services.triage.domain.rulebook import Levels
+from services.triage.domain.state import Kept, Track
+from services.triage.domain.window import place, refold
+
+OLDEST_THAT_RAISES: Final = timedelta(hours=24)
+
+
+def fold_into_window(folding: Folding, kept: Kept) -> None:
+    """Fold a late reading or a correction into its place, and all that follows again."""
+    state = folding.state
+    at = place(state.window, kept)
+    if at is None:
+        return
+    state.newest = state.window[-1]
+    for rule_id, track in state.tracks.items():
+        peak = refold(folding.rules, state.window, rule_id, track, at)
+        if track.provisional.level < track.level and not track.held:
+            rule = folding.rules.by_id[rule_id]
+            folding.out.changes.append(
+                verdicts.kept_though_late(folding.book, rule, folding.reading, track.level)
+            )
+        _hold(folding, rule_id, track, peak)
+
+
+def fold_very_late(folding: Folding) -> None:
+    """Fold a reading whose place is settled already.
+
+    Its neighbours are forgotten, so such readings confirm one another only; what they show is held.
+    """
+    reading, newest = folding.reading, folding.state.newest
+    too_old = newest is not None and newest[0] - reading.observed_at > OLDEST_THAT_RAISES
+    for rule in folding.rules.at(reading.observed_at):
+        track = folding.state.tracks[rule.id]
+        reached = 0 if too_old else _confirmed(rule, track, reading.value)
+        if reached > track.level:
+            _hold(folding, rule.id, track, reached)
+        elif reading.value >= rule.lowest:
+            folding.out.changes.append(
+                verdicts.too_late(folding.book, rule, reading, track.level, too_old=too_old)
+            )
+
+
+def _confirmed(rule: Levels, track: Track, value: float) -> int:
+    """Count a very late reading; return the highest level that enough of them in a row have reached."""
+    rows, confirm = rule.ladder.rows, rule.ladder.confirm
+    counts = track.late if len(track.late) == len(rows) else (0,) * len(rows)
+    track.late = tuple(
+        min(count + 1, confirm) if value >= row.raise_at else 0
+        for row, count in zip(rows, counts, strict=True)
+    )
+    return max(
+        (row.level for row, count in zip(rows, track.late, strict=True) if count >= confirm), default=0
+    )
+
+
+def _hold(folding: Folding, rule_id: str, track: Track, peak: int) -> None:
+    """Keep the highest of what stood and what the late reading shows, until the watermark has passed."""
+    level = max(track.level, peak, track.provisional.level)
+    if track.provisional.level < level and folding.state.newest is not None:
+        track.held, track.held_until = level, folding.state.newest[0]
+    if level != track.level:
+        folding.move(rule_id, track, level, is_revision=True)

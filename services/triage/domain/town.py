@@ -1,0 +1,228 @@
+"""Stage 2: decide over the whole town when a condition moved or a sensor fell silent. Pure."""
+
+from __future__ import annotations
+
+from schemas.events.base import Reason
+from services.triage.domain.changes import Change, ConditionMoved, SensorHeard, SensorSilent, Signal
+from services.triage.domain.incident import (
+    HAZARD,
+    corroboration,
+    incident_id_of,
+    publish,
+    raise_to,
+    zones_at_level,
+)
+from services.triage.domain.reasons import amount, label, moment, reason, zones
+from services.triage.domain.rulebook import Book, Levels
+from services.triage.domain.silent_site import join_or_open, site_heard
+from services.triage.domain.state import (
+    Condition,
+    Incident,
+    TownState,
+    condition_key,
+    forget_normal,
+    silent_since,
+)
+
+
+def decide(book: Book, town: TownState, signal: Signal) -> list[Change]:
+    """Take up one signal of stage 1; the town's state is changed in place."""
+    if isinstance(signal, ConditionMoved):
+        return _condition_moved(book, town, signal)
+    if isinstance(signal, SensorSilent):
+        return _sensor_silent(book, town, signal)
+    return _sensor_heard(book, town, signal)
+
+
+def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> list[Change]:
+    key = condition_key(signal.rule_id, signal.sensor_id)
+    condition = town.conditions.get(key)
+    if condition is None:
+        condition = town.conditions[key] = Condition(signal.rule_id, signal.sensor_id, 0)
+    condition.level, condition.value = signal.level, signal.value
+    condition.observed_at, condition.received_at = signal.observed_at, signal.received_at
+    condition.silent = silent_since(town, signal.sensor_id) is not None
+    rule = book.edition(signal.rule_id, signal.sensor_id, signal.observed_at)
+    incident = _incident_of(town, key, rule)
+    changes: list[Change] = []
+    if rule is not None and incident is None and signal.level > 0:
+        changes.append(_open(book, town, rule, condition))
+    elif rule is not None and incident is not None:
+        changes.extend(_absorb(book, town, incident, rule, condition))
+    forget_normal(town)
+    return changes
+
+
+def _incident_of(town: TownState, key: str, rule: Levels | None) -> Incident | None:
+    """Return the open incident that a condition belongs to.
+
+    Its own, else one of the same hazard that shares a zone: the highest first, then the oldest.
+    """
+    open_ones = [incident for incident in town.incidents.values() if incident.kind == HAZARD]
+    own = next((incident for incident in open_ones if key in incident.sources), None)
+    if own is not None or rule is None:
+        return own
+    sharing = [
+        incident
+        for incident in open_ones
+        if incident.hazard == rule.hazard and not incident.zone_levels.keys().isdisjoint(rule.zones)
+    ]
+    return min(sharing, key=lambda one: (-one.level, one.opened_at, one.incident_id), default=None)
+
+
+def _open(book: Book, town: TownState, rule: Levels, condition: Condition) -> Change:
+    assert condition.observed_at is not None and condition.received_at is not None  # noqa: S101, PT018 - a reading made it
+    place = ",".join(sorted(rule.zones))
+    incident = Incident(
+        incident_id=incident_id_of(town, rule.id, place, condition.observed_at),
+        kind=HAZARD,
+        hazard=rule.hazard,
+        rule_id=rule.id,
+        opened_at=condition.received_at,
+        observed_at=condition.observed_at,
+        received_at=condition.received_at,
+        place=place,
+        sources=[condition.key],
+    )
+    town.incidents[incident.incident_id] = incident
+    raise_to(incident, rule.zones, condition.level)
+    why = reason(
+        "incident.opened",
+        zones=zones(book, sorted(rule.zones)),
+        sensor=condition.sensor_id,
+        level=condition.level,
+        label=label(book, condition.level),
+    )
+    reasons = (why, _measured(book, rule, condition))
+    return publish(
+        book,
+        town,
+        incident,
+        reasons,
+        at=condition.received_at,
+        previous_level=0,
+        is_material=True,
+        cause=condition,
+    )
+
+
+def _absorb(
+    book: Book, town: TownState, incident: Incident, rule: Levels, condition: Condition
+) -> list[Change]:
+    """Let a condition that moved act on its incident: raise, widen, corroborate; never lower."""
+    is_new = condition.key not in incident.sources
+    if is_new and condition.level == 0:
+        return []
+    before, zones_before = incident.level, zones_at_level(incident)
+    if is_new:
+        incident.sources.append(condition.key)
+    set_aside = incident.overruled.get(condition.key, 0)
+    if condition.level < set_aside:
+        incident.overruled[condition.key] = condition.level
+    if condition.level > set_aside:
+        incident.overruled.pop(condition.key, None)
+        raise_to(incident, rule.zones, condition.level)
+    is_material = (incident.level, zones_at_level(incident)) != (before, zones_before)
+    reasons = (
+        _why_absorbed(book, town, incident, condition, before=before),
+        _measured(book, rule, condition),
+    )
+    assert condition.received_at is not None  # noqa: S101 - a reading moved it
+    return [
+        publish(
+            book,
+            town,
+            incident,
+            reasons,
+            at=condition.received_at,
+            previous_level=before,
+            is_material=is_material,
+            cause=condition,
+        )
+    ]
+
+
+def _why_absorbed(
+    book: Book, town: TownState, incident: Incident, condition: Condition, *, before: int
+) -> Reason:
+    words = {"sensor": condition.sensor_id, "level": condition.level, "label": label(book, condition.level)}
+    in_zones = zones(book, zones_at_level(incident))
+    if incident.level > before:
+        return reason("incident.raised", zones=in_zones, before=before, **words)
+    if condition.level < incident.level:
+        return reason("incident.held", before=incident.level, **words)
+    sites = corroboration(book, town, incident)
+    if sites > 1:
+        return reason("incident.corroborated", count=sites, **words)
+    return reason("incident.widened", zones=in_zones, **words)
+
+
+def _measured(book: Book, rule: Levels, condition: Condition) -> Reason:
+    """Say what was measured, against which threshold and when."""
+    row = max(
+        (row for row in rule.ladder.rows if row.level <= condition.level),
+        key=lambda row: row.level,
+        default=None,
+    )
+    assert condition.value is not None and condition.observed_at is not None  # noqa: S101, PT018 - a reading moved it
+    words = {
+        "sensor": condition.sensor_id,
+        "value": amount(condition.value, rule.unit),
+        "at": moment(book, condition.observed_at),
+        "level": condition.level,
+        "label": label(book, condition.level),
+    }
+    if row is None or condition.value < row.raise_at:
+        first = row or rule.ladder.rows[0]
+        return reason("level.stands", threshold=amount(first.clear_below, rule.unit), **words)
+    return reason("level.raised", threshold=amount(row.raise_at, rule.unit), **words)
+
+
+def _sensor_silent(book: Book, town: TownState, signal: SensorSilent) -> list[Change]:
+    town.silent.setdefault(signal.rule_id, {})[signal.sensor_id] = signal.since
+    changes = _mark(book, town, signal, "silence.source_lost", is_silent=True)
+    rule = book.silences.get(signal.rule_id)
+    if rule is not None:
+        changes.extend(join_or_open(book, town, rule, signal))
+    return changes
+
+
+def _sensor_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Change]:
+    town.heard.add(signal.sensor_id)
+    was_silent = [rule_id for rule_id, sensors in town.silent.items() if sensors.pop(signal.sensor_id, None)]
+    for rule_id in was_silent:
+        if not town.silent[rule_id]:
+            del town.silent[rule_id]
+    if not was_silent:
+        return []
+    changes = _mark(book, town, signal, "silence.source_back", is_silent=False)
+    changes.extend(site_heard(book, town, signal))
+    return changes
+
+
+def _mark(
+    book: Book, town: TownState, signal: SensorSilent | SensorHeard, code: str, *, is_silent: bool
+) -> list[Change]:
+    """Mark the sensor's conditions; every hazard incident that stands on one gets a new version."""
+    keys = set()
+    for key, condition in town.conditions.items():
+        if condition.sensor_id == signal.sensor_id and condition.silent != is_silent:
+            condition.silent = is_silent
+            keys.add(key)
+    changes = []
+    for incident in town.incidents.values():
+        if incident.kind != HAZARD or keys.isdisjoint(incident.sources):
+            continue
+        why = reason(code, sensor=signal.sensor_id, level=incident.level, label=label(book, incident.level))
+        changes.append(
+            publish(
+                book,
+                town,
+                incident,
+                (why,),
+                at=signal.at,
+                previous_level=incident.level,
+                is_material=False,
+            )
+        )
+    return changes
