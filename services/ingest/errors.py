@@ -1,0 +1,52 @@
+"""What can go wrong in ingest.
+
+RuntimeFault
+├── Retriable
+│   └── QueueFull           more requests wait than are taken: the source asks again later
+└── RequestRefused          a request that is answered with a problem document
+    ├── NotReadable         400, 413, 415: the body is no list of readings
+    ├── NotKnown            401: no key, a revoked key, a signature that does not hold
+    └── OutOfScope          403: the key may not speak for any of these sensors
+"""
+
+from __future__ import annotations
+
+from services.runtime.errors import Retriable, RuntimeFault
+
+
+class QueueFull(Retriable):
+    """Nothing of this request was stored."""
+
+
+class RequestRefused(RuntimeFault):
+    """Nothing of this request was stored, and asking again as it is will not help.
+
+    Attributes:
+        status: Of the HTTP answer.
+        title: One short sentence, always the same for the same fault.
+        detail: What is wrong with this request and what to do.
+    """
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+class NotReadable(RequestRefused):
+    """The body cannot be read as readings."""
+
+
+class NotKnown(RequestRefused):
+    """Whoever asks did not prove who they are."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(401, "The key is missing or does not hold", detail)
+
+
+class OutOfScope(RequestRefused):
+    """The key is good, for other sensors."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(403, "The key may not speak for these sensors", detail)

@@ -1,0 +1,101 @@
+"""The tables of ingest; ``municipality`` is the first column of each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.runtime.tables import BigSerial, UtcDateTime, runtime_tables
+
+metadata: Final = sa.MetaData()
+RUNTIME: Final = runtime_tables(metadata)
+_UNPUBLISHED: Final = sa.text("published_at IS NULL")
+
+READING: Final = sa.Table(
+    "reading",
+    metadata,
+    sa.Column("municipality", sa.String(64), nullable=False),
+    # Ascending within each sensor: given while the sensor's series is locked.
+    sa.Column("id", BigSerial, primary_key=True, autoincrement=True),
+    sa.Column("identity", sa.String(320), nullable=False),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("sensor_id", sa.String(128), nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("property", sa.String(32), nullable=False),
+    sa.Column("unit", sa.String(32), nullable=False),
+    sa.Column("observed_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("quality", sa.String(16), nullable=False),
+    sa.Column("correction", sa.Boolean, nullable=False),
+    sa.Column("sequence", sa.BigInteger),
+    sa.Column("event_id", sa.String(128)),
+    # By the machine's clock, for retention: the town's clock jumps in a replay.
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+    sa.Column("published_at", UtcDateTime),
+    sa.UniqueConstraint("municipality", "identity", "value", name="reading_once"),
+    sa.Index("reading_unpublished", "id", postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
+    sqlite_autoincrement=True,
+)
+SERIES: Final = sa.Table(
+    "series",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("sensor_id", sa.String(128), primary_key=True),
+    sa.Column("last_n", sa.BigInteger, nullable=False),
+    sa.Column("fingerprint", sa.String(16), nullable=False),
+    sa.Column("observed_at", UtcDateTime),
+    sa.Column("received_at", UtcDateTime),
+)
+QUARANTINE: Final = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(512), nullable=False),
+    sa.Column("reason", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Column("times", sa.BigInteger, nullable=False),
+    sa.Index("quarantine_last_at", "last_at"),
+)
+API_KEY: Final = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("key_id", sa.String(32), primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("sensors", sa.JSON, nullable=False),
+    sa.Column("network", sa.String(64)),
+    sa.Column("label", sa.String(200), nullable=False),
+    sa.Column("may_sign", sa.Boolean, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime),
+    sa.Column("revoked_at", UtcDateTime),
+)
+NONCE: Final = sa.Table(
+    "nonce",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("key_id", sa.String(32), primary_key=True),
+    sa.Column("nonce", sa.String(128), primary_key=True),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Index("nonce_seen_at", "seen_at"),
+)
+SOURCE: Final = sa.Table(
+    "source",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(512), primary_key=True),
+    sa.Column("window_at", UtcDateTime, nullable=False),
+    sa.Column("poison", sa.Integer, nullable=False),
+    sa.Column("muted_at", UtcDateTime),
+)
+TICK: Final = sa.Table(
+    "tick",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("now", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,199 @@
+"""Readings leave packed and in order, and the tick stands behind them."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+
+from schemas.events.readings import ClockTicked, SensorMeasured
+from schemas.topics import READINGS, partition_of
+from services.ingest.domain.normalise import Reading
+from services.ingest.handlers.acceptance import Acceptance, Delivery
+from services.ingest.outbound import readings
+from services.ingest.outbound.source import BATCH, ReadingSource
+from services.ingest.outbound.tables import RUNTIME
+from services.ingest.outbound.ticks import Ticker, last_tick
+from services.runtime.clock import HandClock
+from services.runtime.database import Database
+from services.runtime.health import Health
+from services.runtime.lease import Lease
+from services.runtime.outbox import Outbox, Outgoing
+from services.runtime.relay import Relay
+from tests.unit.ingest.conftest import START, FakePublisher, reading
+
+
+class Second:
+    """Real seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+@pytest.fixture
+def real() -> Second:
+    return Second()
+
+
+@pytest.fixture
+def ticker(db: Database, clock: HandClock, real: Second) -> Ticker:
+    return Ticker(db, clock, monotonic_s=real)
+
+
+@pytest.fixture
+def make_relay(db: Database, clock: HandClock, publisher: FakePublisher) -> Callable[[Ticker | None], Relay]:
+    def make(ticker: Ticker | None) -> Relay:
+        async def connect() -> FakePublisher:
+            return publisher
+
+        return Relay(
+            db,
+            Outbox(RUNTIME, None, "ingest", clock),
+            connect,
+            Lease(db, RUNTIME, "relay", "ingest-0"),
+            clock,
+            Health("ingest"),
+            more_sources=[ReadingSource(clock.now)],
+            behind=ticker,
+            batch=BATCH,
+        )
+
+    return make
+
+
+async def take(db: Database, acceptance: Acceptance, town: str, rows: Sequence[Reading]) -> None:
+    async with db.transaction() as conn:
+        await acceptance.accept(
+            conn, [Delivery(town, "red", tuple(rows))], received_at=START, stored_at=START
+        )
+
+
+def numbers(sent: Sequence[tuple[Outgoing, dict]], town: str, sensor: str) -> list[int]:
+    return [
+        r["n"]
+        for out, said in sent
+        if out.envelope.municipality == town
+        for r in said["readings"]
+        if r["sensor_id"] == sensor
+    ]
+
+
+async def test_lone_reading_leaves_alone(db, acceptance, publisher, make_relay) -> None:
+    """It does not wait for company, and stands on its site's partition."""
+    await take(db, acceptance, "alta", [reading(2.5)])
+    await make_relay(None).drain()
+
+    [(out, said)] = publisher.of_type(SensorMeasured.TYPE)
+    assert partition_of("alta", "puente") == out.partition
+    assert "alta" == out.key
+    assert [2.5] == [r["value"] for r in said["readings"]]
+    SensorMeasured.model_validate_json(out.value)
+
+
+async def test_backlog_leaves_packed_in_order_and_unmixed(db, acceptance, publisher, make_relay) -> None:
+    """Up to 500 readings a record, of one town and partition each, none missing, none twice."""
+    for start in range(0, 1200, 400):
+        for town in ("alta", "baja"):
+            rows = [reading(minute=minute) for minute in range(start, start + 400)]
+            await take(db, acceptance, town, rows)
+    relay = make_relay(None)
+    await relay.drain()
+
+    sent = publisher.of_type(SensorMeasured.TYPE)
+    assert len(sent) == 6
+    for town in ("alta", "baja"):
+        assert numbers(sent, town, "rio-1") == list(range(1, 1201))
+    assert all(len(said["readings"]) <= 500 for _, said in sent)
+    assert await relay.drained()
+
+
+async def test_broker_away_loses_and_reorders_nothing(db, acceptance, publisher, make_relay) -> None:
+    """What was accepted meanwhile leaves when it is back."""
+    relay = make_relay(None)
+    publisher.is_down = True
+    await take(db, acceptance, "alta", [reading(minute=0)])
+    await relay.step() if await relay._lease.hold() else None
+    await take(db, acceptance, "alta", [reading(minute=1)])
+    publisher.is_down = False
+    await relay.drain()
+
+    assert [1, 2] == numbers(publisher.of_type(SensorMeasured.TYPE), "alta", "rio-1")
+
+
+async def test_tick_reaches_every_partition_behind_the_readings(
+    db, acceptance, publisher, make_relay, ticker
+) -> None:
+    """All that was accepted before the tick stands before it."""
+    await take(db, acceptance, "alta", [reading(minute=minute) for minute in range(700)])
+    await make_relay(ticker).drain()
+
+    kinds = [each.envelope.type for each in publisher.sent]
+    assert kinds == ["sensor.measured"] * 2 + ["clock.ticked"] * READINGS.partitions
+    ticks = publisher.of_type(ClockTicked.TYPE)
+    assert {out.partition for out, _ in ticks} == set(range(READINGS.partitions))
+    assert {said["now"] for _, said in ticks} == {"2026-05-02T12:00:00Z"}
+    assert START == ticker.last
+
+
+async def test_no_tick_while_readings_wait(db, acceptance, publisher, make_relay, ticker) -> None:
+    """A broker that refuses one partition is never a dead gauge on it."""
+    publisher.down_partitions = {partition_of("alta", "puente")}
+    await take(db, acceptance, "alta", [reading()])
+    relay = make_relay(ticker)
+    await relay.drain()
+
+    assert not publisher.of_type(ClockTicked.TYPE)
+    assert ticker.last is None
+
+
+async def test_one_tick_a_real_second_and_one_after_each_jump(
+    publisher, make_relay, ticker, clock, real
+) -> None:
+    """The rules' time goes on with the clock, not with the relay's rounds."""
+    relay = make_relay(ticker)
+    clock._now, jumps = START, [timedelta(), timedelta(hours=1), timedelta(seconds=1)]
+    for jump in jumps:
+        clock.wait(jump)
+        await relay.drain()
+        await relay.drain()
+    clock._now += timedelta(seconds=1)  # Runs on without a jump.
+    await relay.drain()
+    assert len(publisher.of_type(ClockTicked.TYPE)) == 3 * READINGS.partitions
+
+    real.s += 1
+    await relay.drain()
+    assert len(publisher.of_type(ClockTicked.TYPE)) == 4 * READINGS.partitions
+
+
+async def test_tick_never_goes_back_also_over_a_restart(
+    db, publisher, make_relay, ticker, clock, real
+) -> None:
+    """A clock that was set back is waited for."""
+    await make_relay(ticker).drain()
+    await ticker.saved()
+    clock.set(START - timedelta(hours=1))
+    restarted = Ticker(db, clock, monotonic_s=real)
+    await restarted.load()
+    await make_relay(restarted).drain()
+
+    assert START == await last_tick(db)
+    assert restarted.is_held
+    assert READINGS.partitions == len(publisher.of_type(ClockTicked.TYPE))
+
+
+async def test_old_published_readings_are_forgotten_others_never(
+    db, acceptance, publisher, make_relay
+) -> None:
+    """Retention takes small bites and only what has left."""
+    await take(db, acceptance, "alta", [reading(minute=minute) for minute in range(5)])
+    await make_relay(None).drain()
+    await take(db, acceptance, "alta", [reading(minute=5)])
+    later = START + timedelta(hours=49)
+    bites = []
+    for _ in range(3):
+        async with db.transaction() as conn:
+            bites.append(await readings.prune(conn, later, 3))
+
+    assert [3, 2, 0] == bites
