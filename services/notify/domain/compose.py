@@ -46,6 +46,7 @@ def question(
     town: Municipality,
     incident: IncidentSnapshot,
     asked: WarningSnapshot,
+    *,
     code: str,
     release: SafeRelease | None,
     catalogue: Catalogue,

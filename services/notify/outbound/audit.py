@@ -1,0 +1,36 @@
+"""What must be shown to whoever asks later: refusals, forgeries, overruled texts. Rows are only added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notify.tables import audit
+from services.runtime.database import insert_into
+
+
+async def note(
+    conn: AsyncConnection,
+    municipality: str,
+    *,
+    actor: str,
+    action: str,
+    object_id: str,
+    detail: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Add one line: who did what to what. Ids only, never a number or a name."""
+    row = {
+        "municipality": municipality,
+        "audit_id": str(uuid4()),
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "object_id": object_id[:160],
+        "detail": dict(detail),
+    }
+    await conn.execute(insert_into(conn, audit).values(row))

@@ -1,0 +1,128 @@
+"""Four digits per question and person: given once, guessed at most five times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notify.domain import names
+from services.notify.tables import code, recipient
+from services.runtime.database import insert_into
+
+MOST_GUESSES = 5
+_MOST_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """``subject_kind``: ``request`` (may approve), ``alert`` (may acknowledge) or ``task``."""
+
+    subject_id: str
+    subject_kind: str
+    person_id: str
+    incident_id: str
+    code: str
+
+
+async def give(
+    conn: AsyncConnection,
+    municipality: str,
+    key: bytes,
+    subject: tuple[str, str],
+    person_id: str,
+    *,
+    incident_id: str,
+    at: datetime,
+    expires_at: datetime,
+) -> str:
+    """Return the person's code for ``subject`` (kind, id), made at the first call.
+
+    No other open code of the same phone is the same, in whatever town that phone is known.
+    """
+    kind, subject_id = subject
+    c = code.c
+    mine = (c.municipality == municipality) & (c.subject_id == subject_id) & (c.person_id == person_id)
+    held = (await conn.execute(sa.select(c.code).where(mine))).scalar_one_or_none()
+    if held is not None:
+        return str(held)
+    taken = await _open_codes_of_phone(conn, municipality, person_id)
+    tries = (names.four_digits(key, municipality, subject_id, person_id, n) for n in range(_MOST_TRIES))
+    chosen = next(digits for digits in tries if digits not in taken)
+    row = {
+        "municipality": municipality,
+        "subject_id": subject_id,
+        "person_id": person_id,
+        "subject_kind": kind,
+        "incident_id": incident_id,
+        "code": chosen,
+        "issued_at": at,
+        "expires_at": expires_at,
+    }
+    await conn.execute(insert_into(conn, code).values(row))
+    return chosen
+
+
+async def match(
+    conn: AsyncConnection, municipality: str, person_id: str, digits: str, at: datetime
+) -> Code | None:
+    """Return what this person's code stands for, if it is open and was not guessed at too often."""
+    c = code.c
+    wanted = (
+        sa.select(c.subject_id, c.subject_kind, c.person_id, c.incident_id, c.code)
+        .where(c.municipality == municipality, c.person_id == person_id, c.code == digits)
+        .where(c.closed_at.is_(None), c.locked_at.is_(None), c.expires_at > at)
+        .order_by(c.issued_at.desc())
+        .limit(1)
+    )
+    row = (await conn.execute(wanted)).first()
+    return Code(*row) if row else None
+
+
+async def closed(conn: AsyncConnection, municipality: str, person_id: str, digits: str) -> str | None:
+    """Return the subject of a code that this person once had and that is no longer open."""
+    c = code.c
+    wanted = sa.select(c.subject_id).where(
+        c.municipality == municipality, c.person_id == person_id, c.code == digits
+    )
+    return (await conn.execute(wanted.order_by(c.issued_at.desc()).limit(1))).scalar_one_or_none()
+
+
+async def wrong_guess(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> bool:
+    """Count a wrong code against all that this person was asked; say whether that locked them."""
+    c = code.c
+    mine = (c.municipality == municipality) & (c.person_id == person_id) & c.closed_at.is_(None)
+    await conn.execute(sa.update(code).where(mine).values(attempts=c.attempts + 1))
+    full = mine & c.locked_at.is_(None) & (c.attempts >= MOST_GUESSES)
+    await conn.execute(sa.update(code).where(full).values(locked_at=at))
+    return await is_locked(conn, municipality, person_id)
+
+
+async def is_locked(conn: AsyncConnection, municipality: str, person_id: str) -> bool:
+    c = code.c
+    mine = (c.municipality == municipality) & (c.person_id == person_id) & c.closed_at.is_(None)
+    locked = sa.select(sa.func.count()).select_from(code).where(mine, c.locked_at.is_not(None))
+    return bool((await conn.execute(locked)).scalar_one())
+
+
+async def close(conn: AsyncConnection, municipality: str, subjects: Sequence[str], at: datetime) -> None:
+    """End the codes of questions that were answered or fell away."""
+    c = code.c
+    mine = (c.municipality == municipality) & c.subject_id.in_(subjects) & c.closed_at.is_(None)
+    await conn.execute(sa.update(code).where(mine).values(closed_at=at))
+
+
+async def _open_codes_of_phone(conn: AsyncConnection, municipality: str, person_id: str) -> set[str]:
+    r, c = recipient.c, code.c
+    phone = (
+        sa.select(r.phone_index)
+        .where(r.municipality == municipality, r.recipient_id == person_id)
+        .scalar_subquery()
+    )
+    same = (r.municipality == c.municipality) & (r.recipient_id == c.person_id)
+    wanted = sa.select(c.code).select_from(code.join(recipient, same))
+    wanted = wanted.where(r.phone_index == phone, c.closed_at.is_(None))
+    return {digits for (digits,) in (await conn.execute(wanted)).tuples()}
