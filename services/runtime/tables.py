@@ -138,7 +138,9 @@ def _dead_letter(metadata: sa.MetaData) -> sa.Table:
         sa.Column("is_attack", sa.Boolean, nullable=False),
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("state", sa.String(16), nullable=False, server_default="new"),
-        sa.UniqueConstraint("municipality", "topic", "partition", "offset", name="dead_letter_once"),
+        sa.UniqueConstraint(  # The hash: offsets begin again when a topic is made anew.
+            "municipality", "topic", "partition", "offset", "value_sha256", name="dead_letter_once"
+        ),
         sqlite_autoincrement=True,
     )
 

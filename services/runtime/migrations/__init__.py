@@ -6,7 +6,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 
 HERE = Path(__file__).resolve().parent
 SERVICES = HERE.parent.parent
@@ -26,3 +28,8 @@ def upgrade(connection: sa.Connection, service: str) -> None:
     config = alembic_config(service)
     config.attributes["connection"] = connection
     command.upgrade(config, "heads")
+
+
+def differences(connection: sa.Connection, metadata: sa.MetaData) -> list[object]:
+    """Return what a new migration would have to change so that the tables are those of ``metadata``."""
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))

@@ -46,7 +46,9 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("state", sa.String(length=16), server_default="new", nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("municipality", "topic", "partition", "offset", name="dead_letter_once"),
+        sa.UniqueConstraint(
+            "municipality", "topic", "partition", "offset", "value_sha256", name="dead_letter_once"
+        ),
         sqlite_autoincrement=True,
     )
     op.create_table(
