@@ -1,0 +1,314 @@
+"""The store of messages: who is next, and every change of state as one guarded UPDATE.
+
+Each change reads ``UPDATE … WHERE state IN (states from which it is allowed)``, so a callback, a poll, a
+withdrawal and a second replica may come in any order and nothing goes backwards. Times: see ``steady``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.vocabulary import Channel, MessageState, Purpose
+from services.notify.domain import names
+from services.notify.domain.delivery import NOT_HANDED_OVER, OPEN, before
+from services.notify.domain.segments import segments_of
+from services.notify.outbound.message_events import Changed, MessageEvents
+from services.notify.outbound.phones import PhoneCipher
+from services.notify.tables import body, delivery, recipient
+from services.runtime.clock import Clock
+from services.runtime.database import insert_into
+
+# Said word for word as in the partial indexes, or SQLite does not use them.
+OPEN_ROWS = sa.text("delivery.state IN ('planned', 'sending', 'unresolved')")
+ROWS_WITH_CARRIER = sa.text("delivery.state IN ('accepted', 'queued', 'sent')")
+EVERY_LANE = 2**15 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this process sends now, under a lease, or asks the carrier about.
+
+    Attributes:
+        segments: What it takes out of the sender's rate; a call takes one.
+        leased_at: Real time of the claim of its latest attempt.
+    """
+
+    municipality: str
+    message_id: str
+    incident_id: str
+    attempt: int
+    channel: Channel
+    purpose: Purpose
+    lane: int
+    phone: str
+    text: str
+    language: str
+    segments: int
+    sender: str
+    expires_at: datetime
+    sid: str | None
+    sending_at: datetime | None
+    leased_at: datetime | None
+
+    def __repr__(self) -> str:
+        """Name the message, never the number or the words."""
+        return f"Claimed({self.message_id}, attempt {self.attempt})"
+
+
+class Deliveries:
+    """Rows of ``delivery`` of all towns; every method names the town.
+
+    Args:
+        clock: The town's time: expiry, and all that people read.
+        real: Real time: leases and the next try.
+        cipher: Opens phones.
+        events: Hears of every change, in its transaction.
+        lease_s: Longer than a request to the carrier can take.
+    """
+
+    def __init__(
+        self, clock: Clock, real: Clock, cipher: PhoneCipher, events: MessageEvents, *, lease_s: float = 15.0
+    ) -> None:
+        self.clock = clock
+        self.real = real
+        self.events = events
+        self.lease = timedelta(seconds=lease_s)
+        self._cipher = cipher
+
+    async def claim(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        channel: Channel,
+        sender: str,
+        *,
+        limit: int,
+        most_lane: int = EVERY_LANE,
+    ) -> list[Claimed]:
+        """Take the most urgent messages that may go now and write down that they are being sent.
+
+        Commit before anything leaves: a crash then finds ``sending`` rows and asks, instead of repeating.
+        A message never tried is due at once; a repeated one from its ``next_attempt_at`` on.
+        """
+        d = delivery.c
+        wanted = self._readable().where(*self._due(municipality, channel), d.lane <= most_lane)
+        wanted = wanted.order_by(d.lane, d.rank, d.message_id).limit(limit)
+        rows = (await conn.execute(wanted.with_for_update(of=delivery, skip_locked=True))).all()
+        return await self._leased(conn, municipality, sender, rows) if rows else []
+
+    async def has_due(self, conn: AsyncConnection, municipality: str, channel: Channel) -> bool:
+        """Say whether a claim would find anything; cheaper than claiming nothing."""
+        one = sa.select(delivery.c.message_id).where(*self._due(municipality, channel)).limit(1)
+        return (await conn.execute(one)).first() is not None
+
+    async def read(
+        self, conn: AsyncConnection, municipality: str, message_ids: Sequence[str]
+    ) -> list[Claimed]:
+        """Return messages with number and words, without taking them."""
+        d = delivery.c
+        rows = await conn.execute(
+            self._readable().where(d.municipality == municipality, d.message_id.in_(message_ids))
+        )
+        return [found for row in rows if (found := self._claimed(row, row.attempt, row.sender or ""))]
+
+    async def move(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        message_ids: Iterable[str],
+        to: MessageState,
+        *where: sa.ColumnElement[bool],
+        attempt: int | None = None,
+        only_from: frozenset[MessageState] | None = None,
+        **columns: Any,
+    ) -> list[Changed]:
+        """Enter ``to`` from wherever that is allowed; return what changed, having told the others.
+
+        Args:
+            conn: An open write transaction.
+            municipality: The town.
+            message_ids: Which messages.
+            to: The new state.
+            where: Further conditions.
+            attempt: Only while this is the latest attempt.
+            only_from: Fewer states than the table of transitions allows.
+            columns: Other columns to set.
+        """
+        d = delivery.c
+        allowed = before(to) if only_from is None else before(to) & only_from
+        change = sa.update(delivery).where(
+            d.municipality == municipality, d.message_id.in_(list(message_ids)), d.state.in_(allowed), *where
+        )
+        if attempt is not None:
+            change = change.where(d.attempt == attempt)
+        return await self._changed(conn, change, to, columns)
+
+    async def take_back(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        to: MessageState,
+        *where: sa.ColumnElement[bool],
+    ) -> list[Changed]:
+        """Withdraw or suppress what is still planned and matches; what may have left is not touched.
+
+        Correct or lift reaches everybody whose row is not returned here and has a ``sending_at``.
+        """
+        if to not in {MessageState.WITHDRAWN, MessageState.SUPPRESSED}:
+            raise ValueError(f"{to} does not take a message back")
+        change = sa.update(delivery).where(delivery.c.municipality == municipality, OPEN_ROWS, *where)
+        change = change.where(delivery.c.state == MessageState.PLANNED)
+        return await self._changed(conn, change, to, {})
+
+    async def speak_instead(self, conn: AsyncConnection, municipality: str, message_id: str) -> bool:
+        """Plan a call with the same words beside a text that cannot arrive; say whether it is new.
+
+        The text keeps its own fate: the call is another message, never the same row again.
+        """
+        d = delivery.c
+        found = await conn.execute(
+            sa.select(delivery, body.c.text, body.c.language)
+            .join(body, sa.and_(body.c.municipality == d.municipality, body.c.body_id == d.body_id))
+            .where(d.municipality == municipality, d.message_id == message_id)
+            .where(d.expires_at > self.clock.now())
+        )
+        row = found.one_or_none()
+        if row is None:
+            return False
+        spoken = names.body_id(row.language, True, row.text)
+        words = {"municipality": municipality, "body_id": spoken, "text": row.text, "language": row.language}
+        await conn.execute(insert_into(conn, body).values(words | {"voice": True}).on_conflict_do_nothing())
+        done = await conn.execute(
+            insert_into(conn, delivery).values(self._call_of(row, spoken)).on_conflict_do_nothing()
+        )
+        return done.rowcount == 1
+
+    async def waiting(self, conn: AsyncConnection, municipality: str | None = None) -> int:
+        """Return how many messages are not yet handed over: planned, being sent, outcome unknown."""
+        return await self._count(conn, municipality, OPEN_ROWS, delivery.c.state.in_(NOT_HANDED_OVER))
+
+    async def overdue(self, conn: AsyncConnection, municipality: str | None = None) -> int:
+        """Return how many messages are open after their expiry; 0 whenever the sweep has run."""
+        return await self._count(
+            conn, municipality, delivery.c.state.in_(OPEN), delivery.c.expires_at <= self.clock.now()
+        )
+
+    async def _count(
+        self, conn: AsyncConnection, municipality: str | None, *where: sa.ColumnElement[bool] | sa.TextClause
+    ) -> int:
+        count = sa.select(sa.func.count()).select_from(delivery).where(*where)
+        if municipality is not None:
+            count = count.where(delivery.c.municipality == municipality)
+        return int((await conn.execute(count)).scalar_one())
+
+    async def _changed(
+        self, conn: AsyncConnection, change: sa.Update, to: MessageState, columns: dict[str, Any]
+    ) -> list[Changed]:
+        values = columns | {"state": to.value, "updated_at": self.clock.now()}
+        rows = await conn.execute(change.values(values).returning(*delivery.c))
+        changed = [Changed.of(row) for row in rows]
+        await self.events.tell(conn, changed)
+        return changed
+
+    def _due(self, municipality: str, channel: Channel) -> tuple[sa.ColumnElement[bool] | sa.TextClause, ...]:
+        d = delivery.c
+        return (
+            OPEN_ROWS,
+            d.state == MessageState.PLANNED,
+            d.municipality == municipality,
+            d.channel == channel,
+            d.expires_at > self.clock.now(),
+            sa.or_(d.attempt == 0, d.next_attempt_at <= self.real.now()),
+        )
+
+    async def _leased(
+        self, conn: AsyncConnection, municipality: str, sender: str, rows: Sequence[Any]
+    ) -> list[Claimed]:
+        d, now, real = delivery.c, self.clock.now(), self.real.now()
+        taken = [(row, self._claimed(row, row.attempt + 1, sender)) for row in rows]
+        broken = [row.message_id for row, found in taken if found is None]
+        if broken:  # words that are not what was stored under their hash, or a number sealed with another key
+            await self.move(conn, municipality, broken, MessageState.FAILED)
+        sent = [found for _, found in taken if found is not None]
+        await conn.execute(
+            sa.update(delivery)
+            .where(d.municipality == municipality, d.message_id.in_([each.message_id for each in sent]))
+            .where(d.state == MessageState.PLANNED)
+            .values(
+                state=MessageState.SENDING.value,
+                attempt=d.attempt + 1,
+                lease_until=real + self.lease,
+                sending_at=now,
+                sender=sender,
+                sid=None,
+                updated_at=now,
+            )
+        )
+        return sent
+
+    def _readable(self) -> sa.Select[Any]:
+        same_person = sa.and_(
+            recipient.c.municipality == delivery.c.municipality,
+            recipient.c.recipient_id == delivery.c.recipient_id,
+        )
+        same_words = sa.and_(
+            body.c.municipality == delivery.c.municipality, body.c.body_id == delivery.c.body_id
+        )
+        return (
+            sa.select(delivery, recipient.c.phone_enc, body.c.text, body.c.language, body.c.voice)
+            .join(recipient, same_person)
+            .join(body, same_words)
+        )
+
+    def _claimed(self, row: Any, attempt: int, sender: str) -> Claimed | None:
+        if names.body_id(row.language, row.voice, row.text) != row.body_id:
+            return None
+        try:
+            phone = self._cipher.open(row.phone_enc)
+        except (InvalidTag, ValueError):
+            return None
+        channel = Channel(row.channel)
+        return Claimed(
+            municipality=row.municipality,
+            message_id=row.message_id,
+            incident_id=row.incident_id,
+            attempt=attempt,
+            channel=channel,
+            purpose=Purpose(row.purpose),
+            lane=row.lane,
+            phone=phone,
+            text=row.text,
+            language=row.language,
+            segments=1 if channel is Channel.VOICE else segments_of(row.text),
+            sender=sender,
+            expires_at=row.expires_at,
+            sid=row.sid,
+            sending_at=row.sending_at,
+            leased_at=None if row.lease_until is None else row.lease_until - self.lease,
+        )
+
+    def _call_of(self, row: Any, spoken: str) -> dict[str, Any]:
+        now = self.clock.now()
+        kept = (
+            *("municipality", "alert_id", "incident_id", "warning_id", "version", "purpose", "round"),
+            *("recipient_id", "lane", "rank", "expires_at", "content_hash", "exercise_id", "correlation_id"),
+        )
+        call = Channel.VOICE.value
+        return {name: getattr(row, name) for name in kept} | {
+            "message_id": names.message_id(row.alert_id, row.recipient_id, call, row.round),
+            "channel": call,
+            "body_id": spoken,
+            "state": MessageState.PLANNED.value,
+            "attempt": 0,
+            "next_attempt_at": self.real.now(),
+            "planned_at": now,
+            "updated_at": now,
+            "maybe_duplicate": False,
+        }
