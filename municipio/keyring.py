@@ -4,7 +4,7 @@
 ├── <service>.pem, trusted.json              what services sign with, and whom they trust
 ├── operators/<file>.pub                     what operators.yaml names as public_key_file
 ├── operators/<municipality>/<id>.pem, .pub  the same operator's key pair, for MUNICIPIO_OPERATOR_KEY_FILE
-├── admin_token  phone_key  twilio_*         secrets of this copy
+├── admin_token  phone_key  twilio_*  …      secrets of this copy
 └── sources/<municipality>.key               API key of the demo source
 """
 
@@ -31,6 +31,7 @@ def make_keys(keys: Path, municipalities: Path) -> None:
     make_operator_keys(keys, municipalities)
     _once(keys / "admin_token", secrets.token_urlsafe(32))
     _once(keys / "phone_key", base64.b64encode(secrets.token_bytes(32)).decode())
+    _once(keys / "database_secret", secrets.token_hex(32))
     _once(keys / "twilio_account_sid", "AC" + secrets.token_hex(16))
     _once(keys / "twilio_auth_token", secrets.token_hex(16))
 

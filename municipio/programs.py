@@ -113,9 +113,10 @@ def _defaults(copy: Copy) -> dict[str, str]:
         "PHONE_KEY_FILE": str(copy.keys / "phone_key"),
     }
     if copy.carrier:
+        # Of the fake carrier, which opens nothing: both sides read it from the environment.
         told |= {
-            "TWILIO_ACCOUNT_SID_FILE": str(copy.keys / "twilio_account_sid"),
-            "TWILIO_AUTH_TOKEN_FILE": str(copy.keys / "twilio_auth_token"),
+            name.upper(): (copy.keys / name).read_text().strip()
+            for name in ("twilio_account_sid", "twilio_auth_token")
         }
     return told
 
@@ -160,8 +161,16 @@ def _broker(copy: Copy) -> Program:
 
 
 def _carrier(copy: Copy) -> Program:
-    options = ["--port", str(copy.ports.carrier), *copy.carrier_options]
-    return Program("carrier", [*_python("tests.support.fake_twilio"), *options], group="carrier")
+    options = {
+        "--port": str(copy.ports.carrier),
+        "--message-in": copy.urls["door"] + "/twilio/message-in",
+        "--ledger": str(copy.data / "carrier.ledger"),
+        **({"--town-clock": str(copy.clock_file)} if copy.town_clock else {}),
+    }
+    words = [word for pair in options.items() for word in pair]
+    return Program(
+        "carrier", [*_python("tests.support.fake_twilio"), *words, *copy.carrier_options], group="carrier"
+    )
 
 
 def _python(module: str, *words: str) -> list[str]:

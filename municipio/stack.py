@@ -218,10 +218,8 @@ class Stack:
         if self.copy.database_url:
             from municipio.databases import provision
 
-            provision(
-                self.copy.database_url,
-                {name: database_url_file(self.copy, name) for name in SIGNING_SERVICES},
-            )
+            files = {name: database_url_file(self.copy, name) for name in SIGNING_SERVICES}
+            provision(self.copy.database_url, files, (self.copy.keys / "database_secret").read_text())
 
     def _announce(self) -> None:
         """Leave a note by which other commands find this copy."""
@@ -257,8 +255,8 @@ class Stack:
 
 
 def _ready_path(name: str) -> str:
-    """Return the path that says whether a process does its work; the fake carrier only lives."""
-    return "/healthz" if name == "carrier" else "/readyz"
+    """Return the path that says whether a process does its work."""
+    return "/_control" if name == "carrier" else "/readyz"
 
 
 def last_line(log: Path) -> str:

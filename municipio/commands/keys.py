@@ -1,0 +1,63 @@
+"""``municipio keys``: who may post readings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from municipio.context import DEFAULT_TOWN, AsJson, Data, Town, running, town_id
+
+app = typer.Typer(help="Keys with which sources post readings.", no_args_is_help=True, rich_markup_mode=None)
+_COLUMNS = {"key_id": "key", "name": "name", "created_at": "created", "revoked_at": "revoked"}
+_PATH = "/admin/v1/keys"
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the source is called.")],
+    municipality: Town = DEFAULT_TOWN,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> int:
+    """Create a key and print it; it is shown this once."""
+    from municipio.output import print_fields, print_json
+
+    made = running(data).client().post("ingest", _PATH, {"municipality": town_id(municipality), "name": name})
+    if as_json:
+        print_json("key", made)
+    else:
+        print_fields(made)
+    return 0
+
+
+@app.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID")],
+    municipality: Town = DEFAULT_TOWN,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> int:
+    """Revoke a key; what was accepted with it stays."""
+    from municipio.output import print_json
+
+    town = town_id(municipality)
+    answer = running(data).client().delete("ingest", f"{_PATH}/{key_id}?municipality={town}")
+    if as_json:
+        print_json("key", {"key_id": key_id, **answer})
+    else:
+        print(f"{key_id}: revoked")
+    return 0
+
+
+@app.command("list")
+def list_keys(municipality: Town = DEFAULT_TOWN, data: Data = None, as_json: AsJson = False) -> int:
+    """List the keys of a municipality, never the secrets."""
+    from municipio.output import print_json, print_table
+
+    answer = running(data).client().get("ingest", _PATH, municipality=town_id(municipality))
+    if as_json:
+        print_json("keys", answer)
+    else:
+        print_table("Keys", _COLUMNS, answer.get("items", []))
+    return 0

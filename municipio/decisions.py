@@ -1,0 +1,102 @@
+"""Make a decision in an operator's name: build it, sign it with the operator's key, hand it to notify."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from municipio.client import Client
+from municipio.errors import DependencyDown, Refused, WrongUse
+from schemas.events.decisions import CoordinatorDecided
+from schemas.municipality import Municipality
+from schemas.vocabulary import Via
+
+PATH: Final = "/admin/v1/decisions"
+RULED_WITHIN_S: Final = 10.0
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """Return an operator's private key.
+
+    Raises:
+        WrongUse: The file cannot be read or is no Ed25519 key.
+    """
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as err:
+        raise WrongUse(f"MUNICIPIO_OPERATOR_KEY_FILE: {path} is not a private key that can be read.") from err
+    if not isinstance(key, Ed25519PrivateKey):
+        raise WrongUse(f"MUNICIPIO_OPERATOR_KEY_FILE: {path} is not an Ed25519 key.")
+    return key
+
+
+def operator_of(key: Ed25519PrivateKey, town: Municipality) -> str:
+    """Return the operator whose public key belongs to this private one.
+
+    Raises:
+        Refused: The municipality names no such operator.
+    """
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    for operator in town.operators:
+        if operator.public_key == public:
+            return operator.id
+    raise Refused(f"the key belongs to no operator of {town.id}; see its operators.yaml")
+
+
+def signed(decision: CoordinatorDecided, municipality: str, key: Ed25519PrivateKey) -> CoordinatorDecided:
+    """Return the decision with the operator's signature over it."""
+    signature = base64.b64encode(key.sign(decision.signed_bytes(municipality))).decode()
+    return decision.model_copy(update={"operator_signature": signature})
+
+
+def decision_of(operator_id: str, fields: Mapping[str, Any]) -> CoordinatorDecided:
+    """Return a new decision, made now, by command line."""
+    return CoordinatorDecided.model_validate(
+        {
+            "decision_id": str(uuid.uuid4()),
+            "operator_id": operator_id,
+            "decided_at": datetime.now(UTC),
+            "via": Via.CLI,
+            **{name: value for name, value in fields.items() if value is not None},
+        }
+    )
+
+
+def hand_over(client: Client, municipality: str, decision: CoordinatorDecided) -> dict[str, Any]:
+    """Give a signed decision to notify, which publishes it."""
+    body = {"municipality": municipality, "decision": decision.model_dump(mode="json", exclude_none=True)}
+    return client.post("notify", PATH, body)
+
+
+def ruling_of(
+    client: Client,
+    municipality: str,
+    decision_id: str,
+    within_s: float = RULED_WITHIN_S,
+    pause: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Wait for the ruling of the verb's owner and return it.
+
+    Raises:
+        DependencyDown: Nobody ruled in time; the decision stays published and may still be ruled.
+    """
+    until = time.monotonic() + within_s
+    while True:
+        answer = client.get("notify", f"{PATH}/{decision_id}", municipality=municipality)
+        if answer.get("ruling"):
+            return answer
+        if time.monotonic() > until:
+            raise DependencyDown(
+                f"decision {decision_id} was published but not ruled within {within_s:.0f} s; "
+                "`municipio status` says what is late"
+            )
+        pause(0.1)

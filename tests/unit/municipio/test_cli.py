@@ -1,0 +1,191 @@
+"""The command line says yes, no, or why not, in one line and one exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.municipio.conftest import TOKEN, StubServices
+
+Municipio = Callable[..., tuple[int, str, str]]
+
+INCIDENT = {
+    "incident_id": "inc-1",
+    "version": 3,
+    "kind": "hazard",
+    "hazard": "flood",
+    "level": 3,
+    "state": "open",
+    "zones": ["la-vega"],
+}
+
+
+def test_incidents_are_asked_of_triage_for_one_town(services: StubServices, municipio: Municipio) -> None:
+    """The default town is asked for, with the administrator's token."""
+    services.on("GET", "/admin/v1/incidents", {"items": [INCIDENT], "next": None})
+    code, out, _ = municipio("incidents", "--json")
+    answer = json.loads(out)
+    assert 0 == code
+    assert "municipio/incidents/1" == answer["schema"]
+    assert [INCIDENT] == answer["items"]
+    assert ({"municipality": "ejemplo"}, TOKEN) == (services.asked[0].query, services.asked[0].token)
+
+
+def test_incidents_stand_in_a_table_for_people(services: StubServices, municipio: Municipio) -> None:
+    """What is unknown is a dash, never empty."""
+    services.on("GET", "/admin/v1/incidents", {"items": [INCIDENT]})
+    code, out, _ = municipio("incidents", "list", "--municipality", "otra")
+    assert 0 == code
+    assert "inc-1" in out
+    assert "—" in out
+    assert "otra" == services.asked[0].query["municipality"]
+
+
+def test_an_incident_shows_its_reasons_in_words(services: StubServices, municipio: Municipio) -> None:
+    """Reasons are read by a coordinator, so their text is shown, not their code."""
+    reasons = [{"code": "level.raised", "text": "El río pasó 3,00 m."}]
+    services.on("GET", "/admin/v1/incidents/inc-1", {**INCIDENT, "reasons": reasons})
+    code, out, _ = municipio("incidents", "show", "inc-1")
+    assert 0 == code
+    assert "  - El río pasó 3,00 m." in out.splitlines()
+
+
+@pytest.mark.parametrize("kind", ["incidents", "warnings"])
+def test_one_that_does_not_exist_is_a_no(services: StubServices, municipio: Municipio, kind: str) -> None:
+    """Not found is exit 1 with one sentence."""
+    code, out, err = municipio(kind, "show", "ghost")
+    assert (1, "") == (code, out)
+    assert 1 == len(err.strip().splitlines())
+
+
+def test_warnings_are_asked_of_notify(services: StubServices, municipio: Municipio) -> None:
+    """Texts and their fate are notify's."""
+    services.on("GET", "/admin/v1/warnings", {"items": [{"warning_id": "w-1", "state": "authorised"}]})
+    code, out, _ = municipio("warnings", "--json")
+    assert (0, "w-1") == (code, json.loads(out)["items"][0]["warning_id"])
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(401, 2), (403, 2), (400, 2), (404, 1), (409, 1), (422, 1), (503, 3), (500, 70)]
+)
+def test_what_a_service_answers_becomes_an_exit_code(
+    services: StubServices, municipio: Municipio, status: int, expected: int
+) -> None:
+    """A refusal, a wrong question, a missing dependency and a bug are told apart."""
+    services.on("GET", "/admin/v1/incidents", {"title": "No", "detail": "because"}, status)
+    code, _, err = municipio("incidents")
+    assert expected == code
+    assert "because" in err
+
+
+def test_a_service_that_is_down_is_a_dependency(
+    municipio: Municipio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody listens: exit 3 and what to do."""
+    monkeypatch.setenv("MUNICIPIO_TRIAGE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("MUNICIPIO_DATA_DIR", str(tmp_path))
+    code, _, err = municipio("incidents")
+    assert 3 == code
+    assert "municipio up" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("nonsense",), ("incidents", "--colour"), ("decide", "inc-1"), ("up", "--base-port", "80")]
+)
+def test_wrong_use_is_one_line(municipio: Municipio, words: tuple[str, ...]) -> None:
+    """A usage error is exit 2, on stderr, in one line."""
+    code, out, err = municipio(*words)
+    assert (2, "") == (code, out)
+    assert 1 == len(err.strip().splitlines())
+
+
+def test_status_tells_down_from_not_ready(services: StubServices, municipio: Municipio) -> None:
+    """Everything well is 0, a red part is 1, a silent service is 3."""
+    services.on("GET", "/admin/v1/status", {"oldest_outbox_s": 0.0})
+    services.on("GET", "/readyz", {"ok": True})
+    assert 0 == municipio("status", "--json")[0]
+    services.on("GET", "/readyz", {"ok": False}, 503)
+    code, out, _ = municipio("status", "--json")
+    assert (1, False) == (code, json.loads(out)["ready"])
+
+
+def test_status_with_a_service_down(
+    services: StubServices, municipio: Municipio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One service that does not answer makes exit 3 and leaves the others shown."""
+    services.on("GET", "/admin/v1/status", {})
+    services.on("GET", "/readyz", {})
+    monkeypatch.setenv("MUNICIPIO_NOTIFY_URL", "http://127.0.0.1:9")
+    code, out, _ = municipio("status")
+    assert 3 == code
+    assert "triage: ready" in out
+    assert "notify: NOT READY" in out
+
+
+def test_keys_are_made_listed_and_revoked(services: StubServices, municipio: Municipio) -> None:
+    """A key's secret is printed once, by the command that made it."""
+    services.on("POST", "/admin/v1/keys", {"key_id": "k1", "key": "secret"}, 201)
+    services.on("GET", "/admin/v1/keys", {"items": [{"key_id": "k1", "name": "red"}]})
+    services.on("DELETE", "/admin/v1/keys/k1", {})
+    assert "secret" in municipio("keys", "create", "red")[1]
+    assert "k1" in municipio("keys", "list")[1]
+    assert 0 == municipio("keys", "revoke", "k1")[0]
+    assert {"municipality": "ejemplo", "name": "red"} == services.asked[0].body
+
+
+def test_residents_that_were_refused_are_listed_with_their_line(
+    services: StubServices, municipio: Municipio, tmp_path: Path
+) -> None:
+    """Some refused is exit 1; the line is the file's own, heading included."""
+    file = tmp_path / "residents.csv"
+    file.write_text("person_id,zone\n" + "".join(f"p{i},z\n" for i in range(150)), encoding="utf-8")
+
+    def answer(asked: object) -> dict[str, object]:
+        rows = asked.body["residents"]  # type: ignore[attr-defined]  # what the stub hands over
+        refused = [{"index": 49, "field": "zone", "reason": "is unknown"}] if len(rows) == 50 else []
+        return {"imported": len(rows) - len(refused), "refused": refused}
+
+    services.on("POST", "/admin/v1/residents", answer)
+    code, out, err = municipio("residents", "import", str(file))
+    assert (1, "149 imported, 1 refused") == (code, out.strip())
+    assert f"{file}:151: zone: is unknown" == err.strip()
+
+
+def test_a_file_of_residents_that_cannot_be_read(municipio: Municipio, tmp_path: Path) -> None:
+    """Unreadable is exit 2."""
+    assert 2 == municipio("residents", "import", str(tmp_path / "none.csv"))[0]
+
+
+def test_dead_letters_of_every_service_stand_in_one_list(
+    services: StubServices, municipio: Municipio
+) -> None:
+    """Each row says whose it is."""
+    services.on("GET", "/admin/v1/dead-letters", {"items": [{"id": 1, "reason": "not_json"}]})
+    code, out, _ = municipio("dead-letters", "list", "--json")
+    assert 0 == code
+    assert ["ingest", "triage", "notify"] == [row["service"] for row in json.loads(out)["items"]]
+
+
+def test_help_is_there_for_every_command(municipio: Municipio) -> None:
+    """``--help`` answers with 0 everywhere."""
+    commands = """up, status, replay, decide, rulebook check, keys create, keys revoke, keys list, incidents,
+        incidents list, incidents show, warnings, warnings list, warnings show, residents import,
+        dead-letters list"""
+    for command in commands.split(","):
+        code, out, _ = municipio(*command.split(), "--help")
+        assert 0 == code, command
+        assert "--json" in out, command
+
+
+def test_the_command_line_starts_without_what_only_services_need() -> None:
+    """A command that only prints help imports neither SQLAlchemy nor the Kafka client."""
+    heavy = ("sqlalchemy", "aiokafka", "faststream", "fastapi", "pydantic")
+    loaded = f"[name for name in {heavy} if name in sys.modules]"
+    code = f"import sys; from municipio.cli import run; run(['--help']); print({loaded})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.strip().splitlines()[-1]

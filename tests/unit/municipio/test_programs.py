@@ -1,0 +1,90 @@
+"""Which processes a copy has, and what each of them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from municipio.keyring import make_keys
+from municipio.ports import Ports, free_ports, is_taken
+from municipio.programs import Copy, environment, programs
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    """A copy with its keys made, on the documented ports."""
+    towns = tmp_path / "towns"
+    towns.mkdir()
+    made = Copy(tmp_path / "data", Ports.from_base(), towns)
+    make_keys(made.keys, towns)
+    return made
+
+
+def names(copy: Copy) -> list[str]:
+    return [program.name for program in programs(copy)]
+
+
+def test_the_documented_ports() -> None:
+    """DOORS promises these, and Kafka's own."""
+    ports = Ports.from_base()
+    assert (8081, 8082, 8083, 8084) == (ports.ingest, ports.triage, ports.door, ports.notify)
+    assert (8090, 9092) == (ports.carrier, ports.kafka)
+
+
+def test_sqlite_keeps_the_relay_inside(copy: Copy) -> None:
+    """One process per service: SQLite has one writer."""
+    assert ["kafka", "carrier", "ingest", "triage", "notify", "door"] == names(copy)
+    assert "inside" == environment(copy, {})["MUNICIPIO_RELAY"]
+
+
+def test_postgresql_gives_each_service_a_relay_and_its_own_database(tmp_path: Path, copy: Copy) -> None:
+    """No process is told the address of a neighbour's tables, nor the administrator's."""
+    on_server = Copy(copy.data, copy.ports, copy.municipalities, database_url="postgresql://admin@h/db")
+    relays = [program for program in programs(on_server) if program.name.endswith("-relay")]
+    assert ["ingest-relay", "triage-relay", "notify-relay"] == [relay.name for relay in relays]
+    triage = next(program for program in programs(on_server) if program.name == "triage")
+    assert ["MUNICIPIO_TRIAGE_DATABASE_URL_FILE"] == list(triage.environment)
+    told = environment(on_server, {"MUNICIPIO_DATABASE_URL": "postgresql://admin:x@h/db"})
+    assert not [name for name in told if name.endswith("DATABASE_URL")]
+
+
+def test_a_cluster_from_outside_starts_no_broker(copy: Copy) -> None:
+    """And its port is not looked at."""
+    outside = Copy(copy.data, copy.ports, copy.municipalities, kafka_bootstrap="10.0.0.1:9092")
+    assert "kafka" not in names(outside)
+    assert "kafka" not in outside.used_ports
+    assert "10.0.0.1:9092" == environment(outside, {})["MUNICIPIO_KAFKA_BOOTSTRAP"]
+
+
+def test_production_has_neither_fake_carrier_nor_town_clock(copy: Copy) -> None:
+    """The account of the true carrier is the person's own."""
+    real = Copy(copy.data, copy.ports, copy.municipalities, town_clock=False, carrier=False)
+    told = environment(real, {"MUNICIPIO_TWILIO_AUTH_TOKEN_FILE": "/secret"})
+    assert "carrier" not in names(real)
+    assert "MUNICIPIO_TOWN_CLOCK_FILE" not in told
+    assert "MUNICIPIO_TWILIO_API_BASE" not in told
+    assert "/secret" == told["MUNICIPIO_TWILIO_AUTH_TOKEN_FILE"]
+
+
+def test_what_a_person_set_is_kept(copy: Copy) -> None:
+    """Our own admin token is only for those who have none."""
+    told = environment(copy, {"MUNICIPIO_ADMIN_TOKEN": "mine", "PATH": "/bin"})
+    assert "mine" == told["MUNICIPIO_ADMIN_TOKEN"]
+    assert "MUNICIPIO_ADMIN_TOKEN_FILE" not in told
+    assert "/bin" == told["PATH"]
+
+
+def test_an_operators_key_is_not_given_to_services(copy: Copy) -> None:
+    """It belongs to the person at the keyboard."""
+    assert "MUNICIPIO_OPERATOR_KEY_FILE" not in environment(copy, {"MUNICIPIO_OPERATOR_KEY_FILE": "/k"})
+
+
+def test_a_taken_port_is_seen() -> None:
+    """Only ports that somebody listens on count."""
+    import socket
+
+    port = free_ports(1)[0]
+    assert not is_taken(port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert is_taken(port)
