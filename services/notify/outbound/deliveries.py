@@ -116,7 +116,9 @@ class Deliveries:
         rows = await conn.execute(
             self._readable().where(d.municipality == municipality, d.message_id.in_(message_ids))
         )
-        return [found for row in rows if (found := self._claimed(row, row.attempt, row.sender or ""))]
+        since = [(row, None if row.lease_until is None else row.lease_until - self.lease) for row in rows]
+        read = (self._claimed(row, row.attempt, row.sender or "", leased_at) for row, leased_at in since)
+        return [found for found in read if found is not None]
 
     async def move(
         self,
@@ -232,7 +234,7 @@ class Deliveries:
         self, conn: AsyncConnection, municipality: str, sender: str, rows: Sequence[Any]
     ) -> list[Claimed]:
         d, now, real = delivery.c, self.clock.now(), self.real.now()
-        taken = [(row, self._claimed(row, row.attempt + 1, sender)) for row in rows]
+        taken = [(row, self._claimed(row, row.attempt + 1, sender, real)) for row in rows]
         broken = [row.message_id for row, found in taken if found is None]
         if broken:  # words that are not what was stored under their hash, or a number sealed with another key
             await self.move(conn, municipality, broken, MessageState.FAILED)
@@ -267,7 +269,7 @@ class Deliveries:
             .join(body, same_words)
         )
 
-    def _claimed(self, row: Any, attempt: int, sender: str) -> Claimed | None:
+    def _claimed(self, row: Any, attempt: int, sender: str, leased_at: datetime | None) -> Claimed | None:
         if names.body_id(row.language, row.voice, row.text) != row.body_id:
             return None
         try:
@@ -291,7 +293,7 @@ class Deliveries:
             expires_at=row.expires_at,
             sid=row.sid,
             sending_at=row.sending_at,
-            leased_at=None if row.lease_until is None else row.lease_until - self.lease,
+            leased_at=leased_at,
         )
 
     def _call_of(self, row: Any, spoken: str) -> dict[str, Any]:

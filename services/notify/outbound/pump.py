@@ -138,16 +138,18 @@ class Pump:
             task.add_done_callback(self._flying.discard)
 
     async def _send(self, message: Claimed) -> None:
-        outcome = await self._outcome(message)
-        self.pace.hear(outcome)
+        if self._has_time(message):
+            outcome = await self._carrier.send(self._order(message))
+            self.pace.hear(outcome)
+        else:
+            outcome = NotSent("the lease ran out before it could leave")
         await self._answered.put((message, outcome))
 
-    async def _outcome(self, message: Claimed) -> Outcome:
+    def _has_time(self, message: Claimed) -> bool:
+        """Say whether the lease outlasts a request from now; else another process may be sending it."""
         now = self._store.real.now()
-        lease_ends = (message.leased_at or now) + self._store.lease
-        if lease_ends - now < timedelta(seconds=self._timeout_s):
-            return NotSent("the lease ran out before it could leave")
-        return await self._carrier.send(self._order(message))
+        left = (message.leased_at or now) + self._store.lease - now
+        return left > timedelta(seconds=self._timeout_s)
 
     def _order(self, message: Claimed) -> Order:
         left_s = (message.expires_at - self._store.clock.now()).total_seconds()
