@@ -124,5 +124,7 @@ class TownFileClock:
             return  # absent or half written: the last known pace goes on
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str | float) -> datetime:
+    if not isinstance(text, str):  # `base_real` is seconds since 1970.
+        return datetime.fromtimestamp(text, UTC)
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
