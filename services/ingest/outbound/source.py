@@ -27,12 +27,17 @@ _MARKED_AT_ONCE: Final = 5000
 
 
 class ReadingSource:
-    """The unpublished rows of ``reading``."""
+    """The unpublished rows of ``reading``.
+
+    Args:
+        seen: Called whenever there are some.
+    """
 
     lane = Lane.READINGS
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], seen: Callable[[], None] = lambda: None) -> None:
         self._now = now
+        self._seen = seen
 
     async def pending(self, conn: AsyncConnection, limit: int, held: frozenset[str]) -> list[Pending]:
         t = READING
@@ -42,7 +47,9 @@ class ReadingSource:
         closed = [p for p in range(READINGS.partitions) if f"{READINGS.name}#{p}" in held]
         if closed:
             wanted = wanted.where(t.c.partition.not_in(closed))
-        rows = (await conn.execute(wanted)).mappings()
+        rows = (await conn.execute(wanted)).mappings().all()
+        if rows:
+            self._seen()
         return [self._record(each) for each in pack(map(_waiting, rows))[:limit]]
 
     async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:

@@ -17,7 +17,7 @@ from schemas.events.readings import ClockTicked
 from schemas.topics import READINGS
 from schemas.vocabulary import Lane
 from services.ingest.outbound.source import SOURCE
-from services.ingest.outbound.tables import TICK
+from services.ingest.outbound.tables import SERIES, TICK
 from services.runtime.clock import Clock
 from services.runtime.database import Database, insert_into
 from services.runtime.errors import Retriable
@@ -31,7 +31,8 @@ class Ticker:
     """What the relay publishes behind the readings: each real second, and after each jump of the clock.
 
     No partition ever sees a tick that says less than the one before it, also over restarts: a clock
-    that was set back is waited for.
+    that was set back is waited for. Before the first accepted reading there is nothing to time, and no
+    tick: so a fresh town can still be played a recording of years ago.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Ticker:
         self._generation: int | None = None
         self._offered: tuple[datetime, int] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._has_begun = False
 
     @property
     def last(self) -> datetime | None:
@@ -57,14 +59,23 @@ class Ticker:
         """Whether the clock stands before the last tick, so that time does not go on for the rules."""
         return self.last is not None and self._clock.now() < self.last
 
+    def begin(self) -> None:
+        """Tick from now on: a reading was accepted."""
+        self._has_begun = True
+
     async def load(self) -> None:
-        """Learn the last tick from before a restart."""
+        """Learn from before a restart whether ticking had begun, and the last tick."""
         said = await last_tick(self._db)
         if said is not None:
             self._last = {p: said if at is None else max(at, said) for p, at in self._last.items()}
+        async with self._db.reading() as conn:
+            if (await conn.execute(sa.select(SERIES.c.last_n).limit(1))).first() is not None:
+                self.begin()
 
     def due(self) -> Sequence[Outgoing]:
         """Return the ticks to publish now, or nothing. Asked before the unpublished readings are read."""
+        if not self._has_begun:
+            return ()
         # The generation first: a jump between the two is then seen again in the next round.
         generation, now = self._clock.generation, self._clock.now()
         is_early = self._monotonic_s() - self._ticked_s < EVERY_S

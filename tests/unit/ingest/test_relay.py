@@ -39,7 +39,9 @@ def real() -> Second:
 
 @pytest.fixture
 def ticker(db: Database, clock: HandClock, real: Second) -> Ticker:
-    return Ticker(db, clock, monotonic_s=real)
+    ticker = Ticker(db, clock, monotonic_s=real)
+    ticker.begin()
+    return ticker
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def make_relay(db: Database, clock: HandClock, publisher: FakePublisher) -> Call
             Lease(db, RUNTIME, "relay", "ingest-0"),
             clock,
             Health("ingest"),
-            more_sources=[ReadingSource(clock.now)],
+            more_sources=[ReadingSource(clock.now, ticker.begin if ticker else lambda: None)],
             behind=ticker,
             batch=BATCH,
         )
@@ -176,6 +178,7 @@ async def test_tick_never_goes_back_also_over_a_restart(
     clock.set(START - timedelta(hours=1))
     restarted = Ticker(db, clock, monotonic_s=real)
     await restarted.load()
+    restarted.begin()
     await make_relay(restarted).drain()
 
     assert START == await last_tick(db)
@@ -197,3 +200,19 @@ async def test_old_published_readings_are_forgotten_others_never(
             bites.append(await readings.prune(conn, later, 3))
 
     assert [3, 2, 0] == bites
+
+
+async def test_ticking_begins_with_the_first_reading_and_goes_on_after_a_restart(
+    db, acceptance, publisher, make_relay, clock, real
+) -> None:
+    """A fresh town can be set to the time of a recording of years ago."""
+    fresh = Ticker(db, clock, monotonic_s=real)
+    await fresh.load()
+    await make_relay(fresh).drain()
+    assert not publisher.sent
+
+    await take(db, acceptance, "alta", [reading()])
+    restarted = Ticker(db, clock, monotonic_s=real)
+    await restarted.load()
+    await make_relay(restarted).drain()
+    assert READINGS.partitions == len(publisher.of_type(ClockTicked.TYPE))

@@ -1,0 +1,174 @@
+"""Ingest put together: doors, the one way in, the relay, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from fastapi import FastAPI
+
+from services.ingest.domain.sensors import Catalogue
+from services.ingest.domain.series import Outcome
+from services.ingest.handlers.acceptance import Acceptance, Delivery
+from services.ingest.handlers.housekeeping import Housekeeping
+from services.ingest.handlers.on_reading_published import TOPIC, OnReadingPublished
+from services.ingest.inbound.admin import admin_router
+from services.ingest.inbound.admin_status import Watch, status_router
+from services.ingest.inbound.doorkeeper import Doorkeeper
+from services.ingest.inbound.group_commit import GroupCommit
+from services.ingest.inbound.http_readings import readings_router
+from services.ingest.outbound.source import BATCH, ReadingSource
+from services.ingest.outbound.tables import RUNTIME
+from services.ingest.outbound.ticks import Ticker
+from services.ingest.settings import IngestSettings
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.database import Database
+from services.runtime.dead_letter import DeadLetters
+from services.runtime.errors import Retriable
+from services.runtime.health import Health
+from services.runtime.http import admin_guard, service_app
+from services.runtime.kafka import kafka_publisher
+from services.runtime.lease import Lease
+from services.runtime.metrics import REGISTRY
+from services.runtime.outbox import Outbox
+from services.runtime.publishing import Publisher
+from services.runtime.records import Record
+from services.runtime.relay import Relay
+
+log = structlog.get_logger()
+
+SERVICE = "ingest"
+
+
+class App:
+    """Every part of ingest, wired; nothing runs until somebody calls it.
+
+    Args:
+        publisher: Stands for the broker in tests; without it the relay connects to Kafka.
+        wall: The real time, by which keys expire and rows are forgotten.
+    """
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        *,
+        db: Database,
+        clock: Clock,
+        catalogue: Catalogue,
+        publisher: Publisher | None = None,
+        wall: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.db = db
+        self.clock = clock
+        self.catalogue = catalogue
+        self.wall = wall or SystemClock().now
+        self.health = Health(SERVICE)
+        self.outbox = Outbox(RUNTIME, None, SERVICE, clock)
+        self.dead_letters = DeadLetters(RUNTIME, self.outbox, SERVICE)
+        self.acceptance = Acceptance(catalogue)
+        self.ticker = Ticker(db, clock)
+        self.relay = self._relay(publisher)
+        self.group = GroupCommit(
+            self._commit, lambda each: len(each.readings), waiting_most=settings.ingest_waiting_most
+        )
+        self.on_reading_published = OnReadingPublished(
+            db,
+            self.acceptance,
+            self.dead_letters,
+            self.outbox,
+            clock=clock,
+            wall=self.wall,
+            poison_most=settings.ingest_poison_most,
+        )
+        self.housekeeping = Housekeeping(db, self.outbox, settings)
+        self.http = self._http()
+
+    async def consume(self, topic: str, records: Sequence[Record]) -> None:
+        """Take in a batch of a topic's records.
+
+        Raises:
+            Retriable: The database is away; nothing of the batch was kept.
+        """
+        if topic != TOPIC:
+            raise ValueError(f"ingest does not read topic {topic}")
+        counts = await self.on_reading_published.handle(records)
+        log.debug("ingest.records_taken", **counts)
+
+    async def accept(self, delivery: Delivery) -> Counter[Outcome]:
+        """Take in one request's readings, in a commit shared with others; answer after it."""
+        return await self.group.submit(delivery)
+
+    async def tidy(self) -> None:
+        """Forget what may be forgotten; called by the scheduler."""
+        await self.housekeeping.tidy(self.wall(), self.clock.now())
+
+    async def _commit(self, deliveries: Sequence[Delivery]) -> list[Counter[Outcome]]:
+        async with self.db.transaction() as conn:
+            counts = await self.acceptance.accept(
+                conn, deliveries, received_at=self.clock.now(), stored_at=self.wall()
+            )
+            await self.outbox.announce(conn)
+        for delivery, count in zip(deliveries, counts, strict=True):
+            if count[Outcome.QUARANTINED]:
+                log.error(
+                    "ingest.sensor_unknown",
+                    municipality=delivery.municipality,
+                    source=delivery.source,
+                    readings=count[Outcome.QUARANTINED],
+                )
+        return counts
+
+    def _relay(self, publisher: Publisher | None) -> Relay:
+        holder = f"{SERVICE}-relay-{self.settings.slot}"
+
+        async def connect() -> Publisher:
+            return publisher or await kafka_publisher(self.settings, holder)
+
+        return Relay(
+            self.db,
+            self.outbox,
+            connect,
+            Lease(self.db, RUNTIME, "relay", holder),
+            self.clock,
+            self.health,
+            more_sources=[ReadingSource(self.clock.now, self.ticker.begin)],
+            behind=self.ticker,
+            batch=BATCH,
+        )
+
+    def _http(self) -> FastAPI:
+        guard = admin_guard(self.settings.require_admin_token())
+        watch = Watch(
+            self.db,
+            self.clock,
+            self.relay,
+            outbox=self.outbox,
+            dead_letters=self.dead_letters,
+            catalogue=self.catalogue,
+            health=self.health,
+            waiting=lambda: self.group.busy,
+        )
+        http = service_app(SERVICE, self.health, REGISTRY)
+        doorkeeper = Doorkeeper(self.db, self.wall)
+        http.include_router(readings_router(doorkeeper, self.catalogue, self.clock.now, self.accept))
+        http.include_router(admin_router(guard, self.db, self.catalogue, self.dead_letters, self.wall))
+        http.include_router(status_router(guard, watch))
+        return http
+
+
+async def ready(app: App) -> None:
+    """Migrate the tables and learn where the clock stood, however long the database takes to come."""
+    while True:
+        try:
+            await app.db.migrate(SERVICE)
+            await app.ticker.load()
+        except Retriable as err:
+            app.health.fail("database", str(err))
+            await asyncio.sleep(1)
+        else:
+            app.health.clear("database")
+            return
