@@ -1,0 +1,95 @@
+"""``python -m services.triage``: the service; ``python -m services.triage relay``: its relay alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NoReturn
+
+from schemas.municipality import FolderErrors
+from services.runtime.clock import DatabaseClock, clock_for
+from services.runtime.database import Database
+from services.runtime.errors import WrongSetting
+from services.runtime.http import serve
+from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
+from services.runtime.lockfile import SingleProcess
+from services.runtime.logging import configure
+from services.runtime.process import run, together
+from services.runtime.settings import load
+from services.runtime.timers import make_scheduler
+from services.triage.app import App
+from services.triage.inbound.subscriptions import subscriptions
+from services.triage.settings import SERVICE, TriageSettings
+
+KEEP_HOUSE_EVERY_S = 600
+CLOCK_EVERY_S = 5
+
+
+def main() -> NoReturn:
+    settings = load(TriageSettings)
+    configure(settings.environment, SERVICE)
+    only_relay = sys.argv[1:] == ["relay"]
+    if sys.argv[1:] and not only_relay:
+        sys.exit("usage: python -m services.triage [relay]")
+    run(lambda stop: _relay(settings, stop) if only_relay else _serve(settings, stop))
+
+
+async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
+    async with _database(settings) as db:
+        app = _app(settings, db)
+        await app.start()
+        broker, up = kafka_broker(settings, SERVICE), asyncio.Event()
+        consumers = subscriptions(broker, app)
+        scheduler = make_scheduler()
+        app.timers.start(scheduler)
+        scheduler.add_job(
+            app.keep_house, "interval", seconds=KEEP_HOUSE_EVERY_S, max_instances=1, coalesce=True
+        )
+        if isinstance(app.clock, DatabaseClock):
+            scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
+        scheduler.start()
+        parts = [serve(app.http, *settings.address_of(SERVICE), stop), *(each.watch() for each in consumers)]
+        if settings.relay == "inside":
+            parts.append(app.relay.run())
+        connecting = asyncio.create_task(connect_forever(broker, up))
+        try:
+            await together(stop, *parts)
+        finally:
+            connecting.cancel()
+            scheduler.shutdown(wait=False)
+            with contextlib.suppress(Exception):
+                await broker.stop()
+
+
+async def _relay(settings: TriageSettings, stop: asyncio.Event) -> None:
+    async with _database(settings, alone=False) as db:
+        await together(stop, _app(settings, db).relay.run())
+
+
+def _app(settings: TriageSettings, db: Database) -> App:
+    try:
+        return App(
+            settings,
+            db=db,
+            clock=clock_for(settings, db),
+            make_publisher=lambda: kafka_publisher(settings, f"{SERVICE}-relay-{settings.slot}"),
+        )
+    except FolderErrors as err:
+        raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {err.errors[0]}") from None
+
+
+@contextlib.asynccontextmanager
+async def _database(settings: TriageSettings, *, alone: bool = True) -> AsyncIterator[Database]:
+    db = Database(settings.database_url_of(SERVICE), schema=SERVICE)
+    async with contextlib.AsyncExitStack() as held:
+        if db.dialect == "sqlite" and alone:
+            held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
+        held.push_async_callback(db.close)
+        yield db
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Stage 2 in its transaction: lock the town, decide, keep, and hand over what must be published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.events.base import Reason
+from schemas.events.decisions import CoordinatorDecided, DecisionRuled
+from schemas.vocabulary import Ruling
+from services.runtime.clock import Clock
+from services.runtime.outbox import Outbox
+from services.runtime.parking import Parking
+from services.runtime.records import Record, envelope_of
+from services.runtime.timers import Timer, Timers
+from services.triage.domain.changes import Change, Signal
+from services.triage.domain.decisions import Ruled, rule_on
+from services.triage.domain.engine import decide_all, refusal
+from services.triage.domain.inputs import Decision
+from services.triage.domain.reasons import reason
+from services.triage.outbound.changes import ChangeStore
+from services.triage.outbound.decisions import DecisionStore
+from services.triage.outbound.events import classified, ruled
+from services.triage.outbound.incidents import IncidentStore
+from services.triage.outbound.towns import LockedTown, TownStore
+from services.triage.settings import SERVICE
+from services.triage.towns import Towns
+
+log = structlog.get_logger()
+
+WAITS = "decision_waits"
+
+
+@dataclass(slots=True)
+class StageTwo:
+    """What both the readings' batch and people's decisions lead to."""
+
+    towns: Towns
+    town_store: TownStore
+    incidents: IncidentStore
+    changes: ChangeStore
+    decisions: DecisionStore
+    parking: Parking
+    timers: Timers
+    outbox: Outbox
+    clock: Clock
+    decision_waits: timedelta
+
+    async def take_up(
+        self, conn: AsyncConnection, municipality: str, signals: Sequence[Signal], cause: str | None
+    ) -> None:
+        """Decide over the town what stage 1 signalled; decisions that waited for a new incident follow."""
+        book = self.towns.book(municipality)
+        locked = await self.town_store.lock(conn, municipality)
+        changes = decide_all(book, locked.state, signals)
+        inputs = [(str(type(signal).__struct_config__.tag), signal.at, signal) for signal in signals]
+        await self.town_store.save(conn, municipality, locked, inputs)
+        await self._keep(conn, municipality, changes, cause)
+        for change in changes:
+            if change.snapshot is not None and change.snapshot.version == 1:
+                await self._unpark(conn, municipality, change.snapshot.incident_id, locked)
+
+    async def decide(
+        self, conn: AsyncConnection, municipality: str, event: CoordinatorDecided, record: Record
+    ) -> None:
+        """Apply, refuse or park a person's decision; a decision that was answered is left alone."""
+        if await self.decisions.is_ruled(conn, municipality, event.decision_id):
+            return
+        locked = await self.town_store.lock(conn, municipality)
+        is_open = event.incident_id in locked.state.incidents
+        if not is_open and not await self.incidents.exists(conn, municipality, event.incident_id):
+            await self._park(conn, municipality, event, record)
+            return
+        await self._rule(conn, municipality, event, record, locked)
+
+    async def expire(self, conn: AsyncConnection, timer: Timer) -> None:
+        """Answer what waited in vain for its incident."""
+        for municipality, incident_id, record in await self.parking.overdue(conn, timer.due_at):
+            event = CoordinatorDecided.model_validate_json(record.value)
+            why = reason("decision.never_found", incident=incident_id)
+            await self._answer(conn, municipality, event, Ruled(Ruling.EXPIRED, (why,)), record)
+
+    async def _park(
+        self, conn: AsyncConnection, municipality: str, event: CoordinatorDecided, record: Record
+    ) -> None:
+        now = self.clock.now()
+        due_at = now + self.decision_waits
+        is_new = await self.parking.park(
+            conn, municipality, event.incident_id, event.decision_id, record, now, due_at
+        )
+        if is_new:
+            await self.timers.set(conn, municipality, WAITS, event.decision_id, event.incident_id, due_at)
+            log.warning(
+                "triage.decision_parked", decision_id=event.decision_id, incident_id=event.incident_id
+            )
+
+    async def _unpark(
+        self, conn: AsyncConnection, municipality: str, incident_id: str, locked: LockedTown
+    ) -> None:
+        for record in await self.parking.take(conn, municipality, incident_id):
+            event = CoordinatorDecided.model_validate_json(record.value)
+            await self.timers.cancel(conn, municipality, WAITS, event.decision_id)
+            if not await self.decisions.is_ruled(conn, municipality, event.decision_id):
+                await self._rule(conn, municipality, event, record, locked)
+
+    async def _rule(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        event: CoordinatorDecided,
+        record: Record,
+        locked: LockedTown,
+    ) -> None:
+        book, now = self.towns.book(municipality), self.clock.now()
+        decision = Decision(
+            decision_id=event.decision_id,
+            incident_id=event.incident_id,
+            verb=event.verb.value,
+            operator_id=event.operator_id,
+            decided_at=event.decided_at,
+            at=now,
+            reason=event.reason,
+            version=event.version,
+            level=int(event.level) if event.level is not None else None,
+        )
+        if event.incident_id in locked.state.incidents:
+            outcome = rule_on(book, locked.state, decision)
+        else:
+            outcome = Ruled(Ruling.REFUSED, (reason("decision.already_closed"),))
+        await self.town_store.save(conn, municipality, locked, [("decision", now, decision)])
+        changes = outcome.changes or (refusal(book, decision, outcome),)
+        await self._keep(conn, municipality, changes, _cause(record))
+        await self._answer(conn, municipality, event, outcome, record)
+
+    async def _answer(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        event: CoordinatorDecided,
+        outcome: Ruled,
+        record: Record,
+    ) -> None:
+        now = self.clock.now()
+        answer = DecisionRuled(
+            decision_id=event.decision_id,
+            incident_id=event.incident_id,
+            verb=event.verb,
+            ruling=outcome.ruling,
+            reasons=outcome.reasons,
+            ruled_at=now,
+            ruled_by=SERVICE,
+            incident_version=outcome.version,
+            operator_id=event.operator_id,
+        )
+        if await self.decisions.save(conn, municipality, answer):
+            await self.outbox.add(
+                conn, municipality, [ruled(municipality, answer, at=now, cause=_cause(record))]
+            )
+            log.info(
+                "triage.decision_ruled",
+                municipality=municipality,
+                decision_id=event.decision_id,
+                incident_id=event.incident_id,
+                ruling=outcome.ruling.value,
+                code=_code(outcome.reasons),
+            )
+
+    async def _keep(
+        self, conn: AsyncConnection, municipality: str, changes: Sequence[Change], cause: str | None
+    ) -> None:
+        """Keep the verdicts, and each incident's new version together with its publication."""
+        now = self.clock.now()
+        await self.changes.add(conn, municipality, changes)
+        outgoing = []
+        for change in changes:
+            if change.snapshot is None:
+                continue
+            snapshot = change.snapshot.model_copy(update={"classified_at": now})
+            await self.incidents.save(conn, municipality, snapshot)
+            outgoing.append(classified(municipality, snapshot, at=now, cause=cause))
+            log.info(
+                "triage.incident_classified",
+                municipality=municipality,
+                incident_id=snapshot.incident_id,
+                version=snapshot.version,
+                level=int(snapshot.level),
+                state=snapshot.state.value,
+                code=_code(snapshot.reasons),
+            )
+        await self.outbox.add(conn, municipality, outgoing)
+
+
+def _code(reasons: Sequence[Reason]) -> str:
+    return reasons[0].code if reasons else ""
+
+
+def _cause(record: Record) -> str:
+    return envelope_of(record).id

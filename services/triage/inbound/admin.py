@@ -1,0 +1,138 @@
+"""Admin over HTTP: what triage holds to be happening, why, and the proof that nothing was lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Query
+
+from schemas.events.incidents import IncidentSnapshot
+from services.runtime.http import Problem, admin_guard, service_app
+from services.runtime.metrics import REGISTRY
+from services.triage.domain.state import SensorState
+from services.triage.inbound.progress import quiescence, status
+from services.triage.settings import SERVICE
+
+if TYPE_CHECKING:
+    from services.triage.app import App
+
+Json = dict[str, Any]  # Any: JSON documents
+Limit = Annotated[int, Query(ge=1, le=5000)]
+
+
+def admin_app(app: App) -> FastAPI:
+    """Return triage's HTTP application: health for everybody, the rest for the administrator's token."""
+    http = service_app(SERVICE, app.health, REGISTRY)
+    guard = Depends(admin_guard(app.settings.require_admin_token()))
+    routes = APIRouter(prefix="/admin/v1", dependencies=[guard])
+
+    @routes.get("/status")
+    async def get_status() -> Json:
+        return await status(app)
+
+    @routes.get("/quiescence")
+    async def get_quiescence() -> Json:
+        return await quiescence(app)
+
+    @routes.get("/incidents")
+    async def get_incidents(
+        municipality: str, state: str | None = None, cursor: str | None = None, limit: Limit = 100
+    ) -> Json:
+        _known(app, municipality)
+        async with app.db.reading() as conn:
+            found = await app.incidents.list(
+                conn, municipality, state=state, after=_after(cursor), limit=limit
+            )
+        following = f"{found[-1].opened_at.isoformat()}/{found[-1].incident_id}" if found else None
+        return _page("incidents", [_shown(app, municipality, one) for one in found], following, limit)
+
+    @routes.get("/incidents/{incident_id}")
+    async def get_incident(incident_id: str, municipality: str) -> Json:
+        _known(app, municipality)
+        async with app.db.reading() as conn:
+            versions = await app.incidents.versions(conn, municipality, incident_id)
+        if not versions:
+            raise Problem(404, "Not found", f"no incident {incident_id} in {municipality}")
+        shown = [_shown(app, municipality, one) for one in versions]
+        return {"schema": "municipio/incident/1", **shown[-1], "versions": shown}
+
+    @routes.get("/verdicts")
+    async def get_verdicts(municipality: str, cursor: str = "", limit: Limit = 500) -> Json:
+        _known(app, municipality)
+        async with app.db.reading() as conn:
+            states = await app.sensors.list(conn, municipality, after=cursor, limit=limit)
+        following = states[-1].sensor_id if states else None
+        return _page("verdicts", [_proof(state) for state in states], following, limit)
+
+    @routes.get("/changes")
+    async def get_changes(municipality: str, cursor: int = 0, limit: Limit = 500) -> Json:
+        _known(app, municipality)
+        async with app.db.reading() as conn:
+            found = await app.changes.list(conn, municipality, after=cursor, limit=limit)
+        return _page("changes", list(found), found[-1]["seq"] if found else None, limit)
+
+    http.include_router(routes)
+    return http
+
+
+def _page(name: str, items: list[Json], following: str | int | None, limit: int) -> Json:
+    return {
+        "schema": f"municipio/{name}/1",
+        "items": items,
+        "next": following if len(items) == limit else None,
+    }
+
+
+def _known(app: App, municipality: str) -> None:
+    if municipality not in app.towns:
+        raise Problem(404, "Not found", f"no municipality {municipality!r} here")
+
+
+def _after(cursor: str | None) -> tuple[datetime, str] | None:
+    if not cursor:
+        return None
+    opened_at, _, incident_id = cursor.partition("/")
+    try:
+        moment = datetime.fromisoformat(opened_at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        error = {"pointer": "#/cursor", "detail": "is not a cursor that this list gave"}
+        raise Problem(422, "Not understood", errors=[error])
+    return moment, incident_id
+
+
+def _shown(app: App, municipality: str, snapshot: IncidentSnapshot) -> Json:
+    """Return a version as JSON, with the town's own word for its level."""
+    labels = app.towns.book(municipality).labels
+    return {**snapshot.model_dump(mode="json"), "label": labels[snapshot.level]}
+
+
+def _proof(state: SensorState) -> Json:
+    """Return what an outsider compares with the log of accepted readings, and where the sensor stands.
+
+    ``hash``: sum modulo 2**64, as 16 hexadecimal digits, of the BLAKE2b-64 (big-endian) of
+    ``sensor_id|property|observed_at in microseconds since 1970|repr(value)`` of every reading counted.
+    """
+    newest = state.newest
+    return {
+        "sensor_id": state.sensor_id,
+        "count": state.count,
+        "hash": f"{state.digest:016x}",
+        "last_n": state.last_n,
+        "missing": [list(gap) for gap in state.gaps],
+        "unusable": state.unusable,
+        "observed_at": newest[0].isoformat() if newest else None,
+        "value": newest[2] if newest else None,
+        "silent": state.silent,
+        "conditions": {
+            rule_id: {
+                "settled": track.settled.level,
+                "provisional": track.provisional.level,
+                "level": track.level,
+                "since": track.since.isoformat() if track.since else None,
+            }
+            for rule_id, track in state.tracks.items()
+        },
+    }

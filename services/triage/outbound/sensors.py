@@ -1,0 +1,77 @@
+"""Sensor states in rows: loaded whole per partition, saved as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.database import insert_into
+from services.triage.domain.state import STATE_VERSION, SensorState, decode_sensor, encode
+from services.triage.errors import UnknownState
+from services.triage.tables import sensor
+
+AT_ONCE = 200
+
+
+class SensorStore:
+    """The table ``sensor``."""
+
+    async def load_partition(
+        self, conn: AsyncConnection, municipality: str, partition: int
+    ) -> dict[str, SensorState]:
+        """Return the states of a town's sensors on one partition, by sensor."""
+        wanted = sa.select(sensor.c.state).where(
+            sensor.c.municipality == municipality, sensor.c.partition == partition
+        )
+        states = [_read(raw) for raw in (await conn.execute(wanted)).scalars()]
+        return {state.sensor_id: state for state in states}
+
+    async def save(
+        self, conn: AsyncConnection, municipality: str, partition: int, states: Iterable[SensorState]
+    ) -> None:
+        """Write states, new or changed."""
+        rows = [_row(municipality, partition, state) for state in states]
+        for start in range(0, len(rows), AT_ONCE):
+            insert = insert_into(conn, sensor).values(rows[start : start + AT_ONCE])
+            names = ("partition", "last_n", "count", "digest", "observed_at", "state")
+            await conn.execute(
+                insert.on_conflict_do_update(
+                    index_elements=[sensor.c.municipality, sensor.c.sensor_id],
+                    set_={name: insert.excluded[name] for name in names},
+                )
+            )
+
+    async def list(
+        self, conn: AsyncConnection, municipality: str, *, after: str = "", limit: int = 500
+    ) -> Sequence[SensorState]:
+        """Return states in the order of sensor ids, from behind ``after``."""
+        wanted = (
+            sa.select(sensor.c.state)
+            .where(sensor.c.municipality == municipality, sensor.c.sensor_id > after)
+            .order_by(sensor.c.sensor_id)
+            .limit(limit)
+        )
+        return [_read(raw) for raw in (await conn.execute(wanted)).scalars()]
+
+
+def _read(raw: bytes) -> SensorState:
+    state = decode_sensor(raw)
+    if state.v > STATE_VERSION:
+        raise UnknownState(f"sensor {state.sensor_id}: state version {state.v} is newer than this release")
+    return state
+
+
+def _row(municipality: str, partition: int, state: SensorState) -> dict[str, Any]:
+    return {
+        "municipality": municipality,
+        "sensor_id": state.sensor_id,
+        "partition": partition,
+        "last_n": state.last_n,
+        "count": state.count,
+        "digest": f"{state.digest:016x}",
+        "observed_at": state.newest[0] if state.newest else None,
+        "state": encode(state),
+    }
