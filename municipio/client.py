@@ -10,6 +10,7 @@ import httpx
 from municipio.errors import DependencyDown, MunicipioError, Refused, WrongUse
 
 TIMEOUT_S: Final = 15.0
+PAGES_MOST: Final = 1000
 
 
 class Client:
@@ -31,6 +32,17 @@ class Client:
         """
         given = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", service, path, params=given)
+
+    def items(self, service: str, path: str, **query: str | int | None) -> list[dict[str, Any]]:
+        """Return every item of a list, page after page."""
+        found: list[dict[str, Any]] = []
+        for _ in range(PAGES_MOST):
+            page = self.get(service, path, **query)
+            found += page.get("items", [])
+            if page.get("next") is None:
+                break
+            query["cursor"] = page["next"]
+        return found
 
     def post(self, service: str, path: str, body: object) -> dict[str, Any]:
         return self._ask("POST", service, path, json=body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 DEFAULT_BASE = 8080
 
@@ -19,9 +19,6 @@ class Ports:
     carrier: int
     kafka: int
     kafka_controller: int
-    ingest_relay: int
-    triage_relay: int
-    notify_relay: int
 
     @staticmethod
     def from_base(base: int = DEFAULT_BASE) -> Ports:
@@ -34,15 +31,12 @@ class Ports:
             carrier=base + 10,
             kafka=base + 1012,
             kafka_controller=base + 1013,
-            ingest_relay=base + 21,
-            triage_relay=base + 22,
-            notify_relay=base + 24,
         )
 
     @staticmethod
     def free() -> Ports:
         """Return ports that nobody listens on now, for tests and the demo."""
-        return Ports(*free_ports(10))
+        return Ports(*free_ports(len(fields(Ports))))
 
     def taken(self, used: set[str]) -> list[str]:
         """Return ``name port`` of each port in ``used`` that somebody listens on."""

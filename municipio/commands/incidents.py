@@ -35,11 +35,11 @@ def list_incidents(municipality: Town = DEFAULT_TOWN, data: Data = None, as_json
     """List the incidents of a municipality."""
     from municipio.output import print_json, print_table
 
-    answer = running(data).client().get("triage", "/admin/v1/incidents", municipality=town_id(municipality))
+    items = running(data).client().items("triage", "/admin/v1/incidents", municipality=town_id(municipality))
     if as_json:
-        print_json("incidents", answer)
+        print_json("incidents", {"items": items})
     else:
-        print_table("Incidents", _COLUMNS, answer.get("items", []))
+        print_table("Incidents", _COLUMNS, items)
     return 0
 
 

@@ -9,13 +9,24 @@ import typer
 from municipio.context import DEFAULT_TOWN, AsJson, Data, Town, running, town_id
 
 app = typer.Typer(help="Keys with which sources post readings.", no_args_is_help=True, rich_markup_mode=None)
-_COLUMNS = {"key_id": "key", "name": "name", "created_at": "created", "revoked_at": "revoked"}
+_COLUMNS = {
+    "key_id": "key",
+    "name": "name",
+    "sensors": "sensors",
+    "network": "network",
+    "created_at": "created",
+    "revoked_at": "revoked",
+}
 _PATH = "/admin/v1/keys"
 
 
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the source is called.")],
+    sensor: Annotated[
+        list[str] | None, typer.Option("--sensor", metavar="PATTERN", help="Only these sensors: rio-*")
+    ] = None,
+    network: Annotated[str | None, typer.Option("--network", help="Only sensors of this network.")] = None,
     municipality: Town = DEFAULT_TOWN,
     data: Data = None,
     as_json: AsJson = False,
@@ -23,7 +34,10 @@ def create(
     """Create a key and print it; it is shown this once."""
     from municipio.output import print_fields, print_json
 
-    made = running(data).client().post("ingest", _PATH, {"municipality": town_id(municipality), "name": name})
+    scope = {"sensors": sensor or None, "network": network}
+    asked: dict[str, object] = {"municipality": town_id(municipality), "name": name}
+    asked |= {field: value for field, value in scope.items() if value}
+    made = running(data).client().post("ingest", _PATH, asked)
     if as_json:
         print_json("key", made)
     else:
@@ -55,9 +69,9 @@ def list_keys(municipality: Town = DEFAULT_TOWN, data: Data = None, as_json: AsJ
     """List the keys of a municipality, never the secrets."""
     from municipio.output import print_json, print_table
 
-    answer = running(data).client().get("ingest", _PATH, municipality=town_id(municipality))
+    items = running(data).client().items("ingest", _PATH, municipality=town_id(municipality))
     if as_json:
-        print_json("keys", answer)
+        print_json("keys", {"items": items})
     else:
-        print_table("Keys", _COLUMNS, answer.get("items", []))
+        print_table("Keys", _COLUMNS, items)
     return 0

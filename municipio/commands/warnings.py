@@ -34,11 +34,11 @@ def list_warnings(municipality: Town = DEFAULT_TOWN, data: Data = None, as_json:
     """List the warnings of a municipality."""
     from municipio.output import print_json, print_table
 
-    answer = running(data).client().get("notify", "/admin/v1/warnings", municipality=town_id(municipality))
+    items = running(data).client().items("notify", "/admin/v1/warnings", municipality=town_id(municipality))
     if as_json:
-        print_json("warnings", answer)
+        print_json("warnings", {"items": items})
     else:
-        print_table("Warnings", _COLUMNS, answer.get("items", []))
+        print_table("Warnings", _COLUMNS, items)
     return 0
 
 

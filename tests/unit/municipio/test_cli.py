@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.municipio.conftest import TOKEN, StubServices
+from tests.unit.municipio.conftest import TOKEN, Asked, StubServices
 
 Municipio = Callable[..., tuple[int, str, str]]
 
@@ -34,6 +34,18 @@ def test_incidents_are_asked_of_triage_for_one_town(services: StubServices, muni
     assert "municipio/incidents/1" == answer["schema"]
     assert [INCIDENT] == answer["items"]
     assert ({"municipality": "ejemplo"}, TOKEN) == (services.asked[0].query, services.asked[0].token)
+
+
+def test_a_list_of_several_pages_is_read_to_its_end(services: StubServices, municipio: Municipio) -> None:
+    """A town with more incidents than a page holds sees them all."""
+
+    def page(asked: Asked) -> dict[str, object]:
+        last = asked.query.get("cursor") == "2"
+        return {"items": [{"incident_id": "b" if last else "a"}], "next": None if last else 2}
+
+    services.on("GET", "/admin/v1/incidents", page)
+    _, out, _ = municipio("incidents", "--json")
+    assert ["a", "b"] == [row["incident_id"] for row in json.loads(out)["items"]]
 
 
 def test_incidents_stand_in_a_table_for_people(services: StubServices, municipio: Municipio) -> None:
@@ -145,8 +157,8 @@ def test_residents_that_were_refused_are_listed_with_their_line(
     file = tmp_path / "residents.csv"
     file.write_text("person_id,zone\n" + "".join(f"p{i},z\n" for i in range(150)), encoding="utf-8")
 
-    def answer(asked: object) -> dict[str, object]:
-        rows = asked.body["residents"]  # type: ignore[attr-defined]  # what the stub hands over
+    def answer(asked: Asked) -> dict[str, object]:
+        rows = asked.body["residents"]
         refused = [{"index": 49, "field": "zone", "reason": "is unknown"}] if len(rows) == 50 else []
         return {"imported": len(rows) - len(refused), "refused": refused}
 
