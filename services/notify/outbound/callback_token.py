@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from schemas.vocabulary import Channel, Purpose
 
 PARAMETER = "m"
+# Asks the carrier to try three times more, whatever went wrong; never part of what is signed.
+REPEAT = "#rc=3&rp=all"
 _SIGNATURE_BYTES = 16
 _MAX_CHARS = 512
 

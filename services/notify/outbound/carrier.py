@@ -186,7 +186,7 @@ class TwilioCarrier:
 
     def _callback(self, subject: Subject, path: str) -> str:
         token = callback_token.sign(subject, self._token)
-        return f"{self._public_url}/twilio/{path}?{callback_token.PARAMETER}={token}"
+        return f"{self._public_url}/twilio/{path}?{callback_token.PARAMETER}={token}{callback_token.REPEAT}"
 
 
 async def _outcome(send: Callable[[], Awaitable[Any]]) -> Outcome:

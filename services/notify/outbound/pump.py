@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from schemas.vocabulary import Channel
+from services.notify.domain.lanes import PEOPLE
 from services.notify.outbound.callback_token import Subject
 from services.notify.outbound.carrier import Carrier, NotSent, Order, Outcome
 from services.notify.outbound.deliveries import EVERY_LANE, Claimed, Deliveries
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 
 IDLE_S = 0.25
 DATABASE_PAUSE_S = 0.5
-URGENT_LANE = 1
+URGENT_LANE = PEOPLE
 RESERVED = 4
 
 Answered = tuple[Claimed, Outcome]

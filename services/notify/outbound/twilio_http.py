@@ -94,7 +94,7 @@ class BoundedTwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the SDK ships
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
 
-    async def request(  # noqa: PLR0917 - the SDK's own signature
+    async def request(
         self,
         method: str,
         uri: str,

@@ -1,0 +1,69 @@
+"""``python -m services.notify door``: the webhook door as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from services.notify.carrier_settings import CarrierSettings
+from services.notify.inbound.door import Door
+from services.notify.outbound.spool import Spool
+from services.runtime import logging, metrics, process
+from services.runtime.clock import Clock, SystemClock, TownClock
+from services.runtime.errors import WrongSetting
+from services.runtime.health import Health
+from services.runtime.http import serve
+from services.runtime.lockfile import SingleProcess
+from services.runtime.settings import load
+
+log = structlog.get_logger()
+
+HOUSEKEEPING_S = 5.0
+PRUNE_EVERY = 120
+
+
+def main() -> None:
+    """Run the door until told to end."""
+    settings = load(CarrierSettings)
+    logging.configure(settings.environment, "door", settings.log_level)
+    process.run(lambda stop: run_door(settings, stop))
+
+
+async def run_door(settings: CarrierSettings, stop: asyncio.Event) -> None:
+    """Serve until ``stop``; what was answered with 2xx is on the disk.
+
+    Raises:
+        WrongSetting: No auth token or no administrator's token.
+    """
+    if not settings.tokens:
+        raise WrongSetting("MUNICIPIO_TWILIO_AUTH_TOKEN: is required")
+    settings.require_admin_token()
+    path = settings.data_dir / "door.sqlite"
+    with SingleProcess(path):
+        spool, health = Spool(path), Health("door")
+        door = Door(settings, spool, _clock(settings), health, metrics.REGISTRY)
+        host, port = settings.address_of("door")
+        try:
+            await process.together(stop, serve(door.http, host, port, stop), _keep_house(spool, health))
+        finally:
+            await spool.close()
+
+
+async def _keep_house(spool: Spool, health: Health) -> None:
+    rounds = 0
+    while True:
+        health.beat("spool")
+        if rounds % PRUNE_EVERY == 0:
+            await spool.prune()
+        rounds += 1
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def _clock(settings: CarrierSettings) -> Clock:
+    """Return the town's clock where there is one; the door has no database whose clock it could ask."""
+    if settings.town_clock_file is None:
+        return SystemClock()
+    if settings.is_production:
+        raise WrongSetting("MUNICIPIO_TOWN_CLOCK_FILE: a town clock is refused in production")
+    return TownClock(settings.town_clock_file)
