@@ -170,7 +170,7 @@ class Outbox:
             .group_by(t.c.lane)
         )
         now = self._clock.now()
-        return {Lane(lane): now - since for lane, since in (await conn.execute(oldest)).tuples()}
+        return {Lane(lane): now - since for lane, since in await conn.execute(oldest)}
 
     async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:
         """Delete published records older than ``before``, a bounded number at a time; return how many."""

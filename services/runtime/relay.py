@@ -25,7 +25,7 @@ log = structlog.get_logger()
 SWEEP_S = 0.25
 BATCH = 500
 PAUSE_S = 0.25
-PAUSE_S_MAX = 5.0
+PAUSE_S_MAX = 2.0
 HELD_MAX = 500
 
 Row = tuple[Source, Pending]
@@ -69,6 +69,7 @@ class Relay:
         self._publisher: Publisher | None = None
         self._held = HoldBack()
         self._pause_s = 0.0
+        self._is_troubled = False
         self._round = asyncio.Lock()
 
     async def run(self) -> None:
@@ -90,7 +91,7 @@ class Relay:
         """Publish until nothing is left that can be published now; return how many records went out."""
         total = 0
         for _ in range(rounds):
-            count = await self.step() if await self._lease.hold() else 0
+            count = await self.step()
             total += count
             if count == 0:
                 break
@@ -106,12 +107,14 @@ class Relay:
             return sum([await source.unpublished(conn) for source in self._sources])
 
     async def step(self) -> int:
-        """Do one round under the lease; return how many records were published and marked.
+        """Do one round if the lease is ours; return how many records were published and marked.
 
         Raises:
-            Retriable: The database is away, or another process holds the lease now.
+            Retriable: The database is away, or another process took the lease meanwhile.
         """
         async with self._round:
+            if not await self._lease.hold():
+                return 0
             due = tuple(self._behind.due()) if self._behind else ()
             rows = await self._read()
             done = 0
@@ -123,12 +126,16 @@ class Relay:
             return done
 
     async def _one_round(self) -> bool:
+        self._is_troubled = False
         try:
-            return await self._lease.hold() and await self.step() > 0
+            done = await self.step()
         except Retriable as err:
             log.warning("relay.round_failed", reason=str(err))
             self._pauses()
             return False
+        if not self._is_troubled:
+            self._pause_s = 0.0
+        return done > 0
 
     async def _sleeps(self) -> None:
         if self._pause_s:
@@ -169,11 +176,12 @@ class Relay:
         if failed:
             await self._after_failure(failed, is_total=not done)
         if done:
-            self._pause_s = 0.0 if not failed else self._pause_s
-            await self._mark(done, failed.keys())
+            await self._mark(done)
+            for hold in {row[1].hold for row in done} - failed.keys():
+                self._held.passed(hold)
         return len(done)
 
-    async def _mark(self, done: Sequence[Row], failed: Sequence[str] | set[str] | object) -> None:
+    async def _mark(self, done: Sequence[Row]) -> None:
         at = self._clock.now()
         async with self._db.transaction() as conn:
             await self._lease.renew(conn)
@@ -219,6 +227,7 @@ class Relay:
         return len(done)
 
     def _pauses(self) -> None:
+        self._is_troubled = True
         self._pause_s = min(max(self._pause_s * 2, PAUSE_S), PAUSE_S_MAX)
 
     async def _gives_up_publisher(self) -> None:
