@@ -139,11 +139,11 @@ def _branches(schema: Schema, root: Schema) -> dict[str, Schema]:
     options = schema.get("anyOf") or schema.get("oneOf")
     if not options:
         return {str(schema.get("type", "any")): schema}
-    found: dict[str, Schema] = {}
-    for option in options:
-        for kind, branch in _branches(option, root).items():
-            found[f"{kind} {branch.get('title')}" if kind == "object" and len(options) > 2 else kind] = branch
-    return found
+    found = [pair for option in options for pair in _branches(option, root).items()]
+    kinds = [kind for kind, _ in found]
+    return {
+        kind if kinds.count(kind) == 1 else f"{kind} {branch.get('title')}": branch for kind, branch in found
+    }
 
 
 def _listed(words: Iterable[str]) -> str:

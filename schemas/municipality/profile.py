@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.municipality.base import KnownProperty, Line, Slug, Written
 
@@ -58,6 +58,8 @@ class TimeColumn(Written):
 class ValueColumn(Written):
     """``suffix`` is what follows the number: ``" m"``; a value without it is refused."""
 
+    model_config = ConfigDict(str_strip_whitespace=False)  # a blank of the suffix counts
+
     column: Line
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ".", ",", " "] = ""
@@ -74,6 +76,8 @@ class Profile(Written):
         property, unit: Of every value, unless a column says it.
         missing: What stands where there is no value; such rows are skipped and counted.
     """
+
+    model_config = ConfigDict(str_strip_whitespace=False)  # a tab is a delimiter
 
     id: Slug
     description: Annotated[str, Field(max_length=500)] = ""
