@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any
 from urllib.parse import urljoin
 
 from tests.support.fake_twilio import twiml
@@ -79,6 +81,17 @@ class Calling:
             await self._end(call, "canceled")
         elif status == "completed" and call.status == "in-progress":
             await self._end(call, "completed")
+
+    def restore(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Take up calls from a ledger that an earlier process wrote; one that was under way has failed."""
+        for entry in entries:
+            if entry["kind"] == "call":
+                self.by_sid[entry["sid"]] = _remembered(entry)
+            elif entry["kind"] == "status" and (known := self.by_sid.get(entry["sid"])):
+                known.status = entry["status"]
+        for call in self.by_sid.values():
+            if call.status not in FINAL:
+                self._x.agenda.after(0, partial(self._end, call, "failed"))
 
     def forget(self) -> None:
         self.by_sid.clear()
@@ -245,6 +258,22 @@ class Calling:
             "Caller": call.order.sender,
         }
         return fields | ({"AnsweredBy": call.answered_by} if call.answered_by else {})
+
+
+def _remembered(entry: dict[str, Any]) -> Call:
+    at = datetime.fromisoformat(entry["accepted_at"])
+    order = CallOrder(
+        to=entry["phone"],
+        sender=entry["sender"],
+        url=entry["url"],
+        twiml=None,
+        status_callback=entry["status_callback"],
+        events=frozenset({"completed"}),
+        timeout_s=60,
+        machine_detection=None,
+        async_amd_callback=None,
+    )
+    return Call(entry["sid"], order, at, at)
 
 
 def _told(order: CallOrder) -> str | None:

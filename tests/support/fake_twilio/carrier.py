@@ -55,7 +55,9 @@ class FakeCarrier:
         self.texting = Texting(self._exchange)
         self.replying = Replying(self._exchange, self.texting)
         self.calling = Calling(self._exchange)
-        self.texting.restore(list(self.ledger.entries))
+        remembered = list(self.ledger.entries)
+        self.texting.restore(remembered)
+        self.calling.restore(remembered)
         self.app = Starlette(routes=[*TwilioApi(self).routes(), *ControlApi(self).routes()])
 
     @property
