@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -190,9 +191,15 @@ async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, grace_s:
         h11_max_incomplete_event_size=65_536,
     )
     server = _Server(config)
-    with contextlib.closing(config.bind_socket()) as bound:
+    with _listen(host, port) as bound:
         async with _ends_with(server, stop):
             await server.serve(sockets=[bound])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # uvicorn's own way ends the process here instead of telling us.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,9 @@ from typing import Any
 import structlog
 
 REDACTED = "[number]"
-_PHONE = re.compile(r"(?:\+|%2B)\d[\d ().\-]{5,18}\d|(?<![\w.:\-+])\d{8,15}(?![\w.:\-])", re.IGNORECASE)
+_PHONE = re.compile(
+    r"(?:\+|%2B)\d[\d ().\-]{5,18}\d|(?<![\w\-+])(?<!\d\.)\d{8,15}(?![\w\-]|\.\d)", re.IGNORECASE
+)
 _LINES_A_SECOND = 5.0
 _BURST_LINES = 50.0
 

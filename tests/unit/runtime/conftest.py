@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,3 +83,10 @@ def postgres_own() -> Iterator[PostgresCluster]:
         if cluster.outside:
             pytest.skip("the server from outside is not ours to stop")
         yield cluster
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -40,7 +40,9 @@ def test_a_town_clock_that_stands_moves_only_by_hand(path: Path, real: list[floa
     assert clock.now() == START
 
 
-@pytest.mark.parametrize(("rate", "town_s"), [(1, 10), (60, 600), (0.5, 5)], ids=["real time", "fast", "slow"])
+@pytest.mark.parametrize(
+    ("rate", "town_s"), [(1, 10), (60, 600), (0.5, 5)], ids=["real time", "fast", "slow"]
+)
 def test_a_town_clock_runs_at_its_rate(path: Path, real: list[float], rate: float, town_s: float) -> None:
     """Ten real seconds."""
     TownClock.write(path, START, rate=rate)

@@ -77,7 +77,9 @@ async def test_writers_of_one_process_wait_for_one_another(db: Database, tables:
     assert await _count(db, tables.inbox) == 20
 
 
-async def test_prune_forgets_old_marks_a_bounded_number_at_a_time(db: Database, tables: RuntimeTables) -> None:
+async def test_prune_forgets_old_marks_a_bounded_number_at_a_time(
+    db: Database, tables: RuntimeTables
+) -> None:
     """What is younger than the limit stays."""
     inbox = Inbox(tables)
     async with db.transaction() as conn:
@@ -135,7 +137,10 @@ async def test_sqlite_keeps_what_it_commits(tmp_path: Path) -> None:
 def test_a_second_process_on_the_same_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
     """The first one keeps the file until it ends."""
     path = tmp_path / "triage.sqlite"
-    with SingleProcess(path), pytest.raises(AlreadyRunning, match="SQLite serves one process per service") as told:
+    with (
+        SingleProcess(path),
+        pytest.raises(AlreadyRunning, match="SQLite serves one process per service") as told,
+    ):
         SingleProcess(path).__enter__()
     assert "\n" not in str(told.value)
     assert "triage.sqlite" in str(told.value)
@@ -150,7 +155,7 @@ def test_other_databases_are_refused_by_name() -> None:
 
 
 @pytest.mark.smoke
-async def test_a_stopped_server_is_later_and_then_works(postgres_own, metadata, tables) -> None:  # noqa: ANN001
+async def test_a_stopped_server_is_later_and_then_works(postgres_own, metadata, tables) -> None:
     """Stopped, killed and started again: retriable meanwhile, fine afterwards, nothing lost."""
     db = Database(postgres_own.url, schema="public")
     await db.create_all(metadata)
@@ -170,7 +175,7 @@ async def test_a_stopped_server_is_later_and_then_works(postgres_own, metadata, 
 
 
 @pytest.mark.smoke
-async def test_a_connection_cut_inside_a_transaction_is_later(postgres_own) -> None:  # noqa: ANN001
+async def test_a_connection_cut_inside_a_transaction_is_later(postgres_own) -> None:
     """The server ends the session in the middle: retriable, not a bug."""
     from tests.support.postgres import run_sql
 

@@ -28,7 +28,9 @@ def record(offset: int, partition: int = 0) -> Record:
     return Record("readings", partition, offset, None, b"{}")
 
 
-async def handle(db: Database, tables: RuntimeTables, owner: Ownership, event_id: str, *records: Record) -> None:
+async def handle(
+    db: Database, tables: RuntimeTables, owner: Ownership, event_id: str, *records: Record
+) -> None:
     async with db.transaction() as conn:
         await owner.advance(conn, records)
         await Inbox(tables).first_time(conn, "ejemplo", "triage", event_id, START)
@@ -149,7 +151,9 @@ async def test_a_plain_gate_follows_the_assignment() -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["take", "write"])), max_size=30))
-def test_only_the_last_taker_writes(tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[int, str]]) -> None:
+def test_only_the_last_taker_writes(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[int, str]]
+) -> None:
     """Whatever the order of taking and writing, a write succeeds exactly for who took last."""
 
     async def play() -> None:

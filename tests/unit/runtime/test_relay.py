@@ -52,7 +52,12 @@ def monotonic(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def make_relay(
-    db: Database, tables: RuntimeTables, outbox: Outbox, broker: Broker, holder: str = "testing-0", **more: object
+    db: Database,
+    tables: RuntimeTables,
+    outbox: Outbox,
+    broker: Broker,
+    holder: str = "testing-0",
+    **more: object,
 ) -> Relay:
     lease = Lease(db, tables, "relay", holder)
     return Relay(db, outbox, broker.connect, lease, HandClock(START), Health("testing"), **more)  # type: ignore[arg-type]
@@ -144,12 +149,14 @@ async def test_an_explicit_partition_is_held_back_as_a_whole(db: Database, table
     assert broker.names == ["p1-alta", "p0-alta", "p0-baja"]
 
 
-async def test_a_record_acknowledged_after_a_failed_one_is_not_marked(db: Database, tables, outbox, monotonic) -> None:
+async def test_a_record_acknowledged_after_a_failed_one_is_not_marked(
+    db: Database, tables, outbox, monotonic
+) -> None:
     """Only the prefix per key counts as published: order matters more than a duplicate."""
     fails = ["a1"]
 
     class Careless(Broker):
-        async def connect(self):  # noqa: ANN202
+        async def connect(self):
             publisher = await super().connect()
             publisher._broken = frozenset()  # Lets a2 pass although a1 failed.
             publisher._broken = type("Never", (set,), {"add": lambda *_: None})()
@@ -223,7 +230,9 @@ async def test_ticks_stand_behind_everything_accepted_before(db: Database, table
     assert ticks.sent == ["tick"]
 
 
-async def test_a_tick_never_passes_a_reading_that_is_held_back(db: Database, tables, outbox, monotonic) -> None:
+async def test_a_tick_never_passes_a_reading_that_is_held_back(
+    db: Database, tables, outbox, monotonic
+) -> None:
     """A slow relay is never a dead gauge: partition 0 waits, partition 1 ticks on."""
     broker = Broker(lambda each: REFUSED if each.envelope.id == "r0" else None)
     ticks = Ticks()
@@ -353,7 +362,9 @@ def test_no_failure_reorders_a_key_or_loses_a_record(
 
     The first copies of each key's records stand in the order of acceptance, and none is missing.
     """
-    asyncio.run(_campaign(tmp_path_factory.mktemp("relay"), keys, random.Random(seed), fault_pct / 100, batch))
+    asyncio.run(
+        _campaign(tmp_path_factory.mktemp("relay"), keys, random.Random(seed), fault_pct / 100, batch)
+    )
 
 
 async def _campaign(folder: Path, keys: list[int], dice: random.Random, faults: float, batch: int) -> None:

@@ -16,8 +16,8 @@ from services.runtime.errors import DatabaseDown
 from services.runtime.inbox import Inbox
 from services.runtime.tables import RuntimeTables
 from services.runtime.timers import Timer, Timers
-from tests.unit.runtime.conftest import START
 from tests.support.postgres import fresh_database
+from tests.unit.runtime.conftest import START
 
 MINUTE = timedelta(minutes=1)
 
@@ -38,7 +38,9 @@ def fired(timers: Timers) -> list[str]:
     return names
 
 
-async def put(db: Database, timers: Timers, subject: str = "w1", step: str = "1", town: str = "alta", at=START) -> None:
+async def put(
+    db: Database, timers: Timers, subject: str = "w1", step: str = "1", town: str = "alta", at=START
+) -> None:
     async with db.transaction() as conn:
         await timers.set(conn, town, "escalation", subject, step, at)
 
@@ -84,7 +86,9 @@ async def test_a_timer_may_set_itself_again(db, timers) -> None:
 
     async def on_renewal(conn: AsyncConnection, timer: Timer) -> None:
         times.append(timer.due_at)
-        await timers.set(conn, timer.municipality, timer.kind, timer.subject, timer.step, timer.due_at + MINUTE)
+        await timers.set(
+            conn, timer.municipality, timer.kind, timer.subject, timer.step, timer.due_at + MINUTE
+        )
 
     timers.on("renewal", on_renewal)
     async with db.transaction() as conn:

@@ -1,0 +1,198 @@
+"""What happens to one batch, without a broker: acknowledged, read again, or stood still at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError
+from faststream.exceptions import NackMessage
+
+from services.runtime import consumer as consumer_module
+from services.runtime.consumer import Consumer, record_of
+from services.runtime.errors import DatabaseDown, Fenced, OursMalformed
+from services.runtime.fence import Gate
+from services.runtime.health import Health
+from services.runtime.kafka import raw_decoder, safe_parser
+from services.runtime.records import Record
+
+TP = TopicPartition("incidents", 0)
+
+
+def raw(
+    offset: int, headers: Sequence[tuple[str, bytes | None]] = (), value: bytes | None = b"{}"
+) -> ConsumerRecord:
+    return ConsumerRecord("incidents", 0, offset, 0, 0, b"k", value, None, 1, 2, tuple(headers))
+
+
+@dataclass
+class Message:
+    raw_message: tuple[ConsumerRecord, ...]
+    acked: int = 0
+    commit_fails: bool = False
+
+    async def ack(self) -> None:
+        if self.commit_fails:
+            raise CommitFailedError
+        self.acked += 1
+
+
+@dataclass
+class Client:
+    paused: list[TopicPartition] = field(default_factory=list)
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TP}
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.paused += places
+
+
+class Stage:
+    """A consumer whose handler does what ``outcomes`` says, one per batch."""
+
+    def __init__(self) -> None:
+        self.handled: list[int] = []
+        self.outcomes: list[Exception] = []
+        self.crashes: list[str] = []
+        self.gate, self.health, self.client = Gate(), Health("testing"), Client()
+        self.consumer = Consumer(
+            "incidents", self._handle, self.gate, self.health, self.crashes.append, lambda: self.client
+        )
+
+    async def _handle(self, records: Sequence[Record]) -> None:
+        if self.outcomes:
+            raise self.outcomes.pop(0)
+        self.handled += [record.offset for record in records]
+
+    async def batch(self, *offsets: int, **more: bool) -> Message:
+        message = Message(tuple(raw(offset) for offset in offsets), **more)
+        await self.consumer.on_batch(message)
+        return message
+
+
+@pytest.fixture
+async def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(consumer_module, "RETRY_S", 0)
+    it = Stage()
+    await it.gate.on_partitions_assigned([TP])
+    return it
+
+
+async def test_a_handled_batch_is_acknowledged(stage: Stage) -> None:
+    """Once, after the handler."""
+    assert (await stage.batch(0, 1)).acked == 1
+    assert stage.handled == [0, 1]
+
+
+async def test_a_busy_dependency_means_the_batch_is_read_again(stage: Stage) -> None:
+    """Not acknowledged, not crashed; red after a while, green when it works."""
+    stage.outcomes = [DatabaseDown("away")] * 5
+    for _ in range(5):
+        with pytest.raises(NackMessage):
+            await stage.batch(0)
+    assert not stage.health.ready().is_well
+    assert stage.health.alive().is_well
+    await stage.batch(0)
+    assert stage.health.ready().is_well
+    assert (stage.handled, stage.crashes) == ([0], [])
+
+
+async def test_at_a_record_of_ours_that_cannot_be_read_it_stops_for_good(stage: Stage) -> None:
+    """Never acknowledged, paused, /readyz red and saying where; also after the next assignment."""
+    stage.outcomes = [OursMalformed("incidents", 0, 7, "value.invalid: level")]
+    for _ in range(2):
+        with pytest.raises(NackMessage):
+            await stage.batch(7)
+    assert stage.client.paused == [TP, TP]
+    assert stage.handled == []
+    assert "incidents[0]@7" in stage.health.ready().troubles["consumer:incidents"]
+    assert stage.health.alive().is_well, "a restart would not help"
+
+
+async def test_a_broken_invariant_crashes(stage: Stage) -> None:
+    """The manager starts the process again; nothing was acknowledged."""
+    stage.outcomes = [KeyError("no such incident")]
+    with pytest.raises(NackMessage):
+        await stage.batch(0)
+    assert stage.crashes == ["consumer of incidents: KeyError"]
+
+
+async def test_a_commit_that_fails_is_only_a_repeat(stage: Stage) -> None:
+    """The work is saved; the batch comes again and is recognised by its ids."""
+    message = await stage.batch(0, commit_fails=True)
+    assert (message.acked, stage.handled, stage.crashes) == (0, [0], [])
+
+
+async def test_nothing_is_handled_before_the_gate_opens() -> None:
+    """Records arrive before the epochs are raised; they wait."""
+    stage = Stage()
+    waiting = asyncio.create_task(stage.batch(0))
+    await asyncio.sleep(0)
+    assert stage.handled == []
+    await stage.gate.on_partitions_assigned([TP])
+    assert (await waiting).acked == 1
+
+
+async def test_a_batch_overtaken_by_a_rebalance_is_neither_handled_nor_acknowledged(stage: Stage) -> None:
+    """An acknowledgement would cover records that nobody handled."""
+    await stage.gate.busy.acquire()
+    waiting = asyncio.create_task(stage.batch(0))
+    await asyncio.sleep(0)
+    stage.gate.busy.release()
+    await stage.gate.on_partitions_revoked([TP])
+    await stage.gate.on_partitions_assigned([TP])
+    with pytest.raises(NackMessage):
+        await waiting
+    assert stage.handled == []
+
+
+async def test_fenced_is_a_repeat_not_a_crash(stage: Stage) -> None:
+    """Another owner: rolled back, read again."""
+    stage.outcomes = [Fenced("owned by another process")]
+    with pytest.raises(NackMessage):
+        await stage.batch(0)
+    assert stage.crashes == []
+
+
+async def test_cancelling_acknowledges_nothing(stage: Stage) -> None:
+    """SIGTERM in the middle of a batch: it comes again."""
+    stage.outcomes = []
+    stage.gate.ready.clear()
+    waiting = asyncio.create_task(stage.batch(0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+def test_headers_and_tombstones_never_break_a_record() -> None:
+    """No value, no header value, no UTF-8: all of it is bytes."""
+    record = record_of(raw(3, [("a", None), ("b", b"\xff")], None))
+    assert (record.headers, record.value, record.key) == ((("a", b""), ("b", b"\xff")), b"", b"k")
+
+
+async def test_the_parser_shows_faststream_no_header() -> None:
+    """FastStream decodes headers before our code runs; the records keep theirs."""
+    batch = (raw(0, [("ce_id", b"\xff")]), raw(1, [("x", None)]))
+    shown = []
+
+    async def original(records: tuple[ConsumerRecord, ...]) -> Message:
+        shown.extend(records)
+        return Message(records)
+
+    parsed = await safe_parser(batch, original)
+    assert [record.headers for record in shown] == [(), ()]
+    assert parsed.raw_message == batch
+
+
+async def test_the_decoder_guesses_nothing() -> None:
+    """Bytes stay bytes."""
+
+    class Body:
+        body = [b"{}", b"\xff"]
+
+    assert await raw_decoder(Body()) == [b"{}", b"\xff"]
