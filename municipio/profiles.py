@@ -1,0 +1,271 @@
+"""Read recorded files as a profile says, oldest first; broken rows aside with their number and reason."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import math
+import pickle
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final
+
+from schemas.municipality.profile import Profile, TimeColumn, ValueColumn, zone_of
+
+CANONICAL: Final = Profile.model_validate(
+    {
+        "id": "canonical",
+        "description": "observed_at,sensor_id,property,value,unit[,sequence,quality,received_at]",
+        "order": "any",
+        "observed_at": {"column": "observed_at"},
+        "value": {"column": "value"},
+        "sensor_column": "sensor_id",
+        "property_column": "property",
+        "unit_column": "unit",
+        "sequence_column": "sequence",
+        "quality_column": "quality",
+        "received_at": {"column": "received_at"},
+    }
+)
+LISTED_MOST: Final = 100
+RUN_ROWS: Final = 100_000
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+class FileUnreadable(ValueError):
+    """A file as a whole does not fit the profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One recorded reading.
+
+    Attributes:
+        at: When it is played: when it was received, where the file says so, else when it was observed.
+        body: As ``POST /v1/readings`` takes it.
+    """
+
+    at: datetime
+    file: str
+    row: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that is not played."""
+
+    file: str
+    row: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found beside the readings; ``broken`` lists the first hundred."""
+
+    rows: int = 0
+    missing: int = 0
+    broken_count: int = 0
+    broken: list[BrokenRow] = field(default_factory=list)
+
+    def add(self, broken: BrokenRow) -> None:
+        self.broken_count += 1
+        if len(self.broken) < LISTED_MOST:
+            self.broken.append(broken)
+
+
+def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings) -> Iterator[Recorded]:
+    """Yield the readings of all files in the order in which they are played; duplicates stay.
+
+    Memory stays bounded: files that are not in order are sorted in runs on the disk.
+
+    Raises:
+        FileUnreadable: A file cannot be opened or lacks a column that the profile names.
+    """
+    form = profile or CANONICAL
+    with ExitStack() as stack:
+        streams = [_in_order(_rows(path, form, findings), stack) for path in files]
+        yield from heapq.merge(*streams, key=_played_at)
+
+
+def _played_at(reading: Recorded) -> tuple[datetime, str, int]:
+    return reading.at, reading.file, reading.row
+
+
+def _in_order(rows: Iterable[Recorded], stack: ExitStack) -> Iterator[Recorded]:
+    runs: list[Iterable[Recorded]] = []
+    source = iter(rows)
+    while run := sorted(islice(source, RUN_ROWS), key=_played_at):
+        runs.append(run if len(run) < RUN_ROWS else _spilled(run, stack))
+    return heapq.merge(*runs, key=_played_at)
+
+
+def _spilled(run: Sequence[Recorded], stack: ExitStack) -> Iterator[Recorded]:
+    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed by the stack
+    for reading in run:
+        pickle.dump(reading, file, protocol=pickle.HIGHEST_PROTOCOL)
+    file.seek(0)
+    return _unspilled(file, len(run))
+
+
+def _unspilled(file: IO[bytes], count: int) -> Iterator[Recorded]:
+    for _ in range(count):
+        reading: Recorded = pickle.load(file)  # noqa: S301 - our own temporary file, unlinked since it was made
+        yield reading
+
+
+def _rows(path: Path, form: Profile, findings: Findings) -> Iterator[Recorded]:
+    try:
+        file = path.open(
+            encoding="utf-8-sig" if form.encoding == "utf-8" else form.encoding, errors="replace", newline=""
+        )
+    except OSError as err:
+        raise FileUnreadable(f"{path}: cannot be opened: {err.strerror}") from err
+    with file:
+        reader = csv.DictReader(file, delimiter=form.delimiter, restkey="…")
+        _check_header(path, reader.fieldnames or (), form)
+        for row, cells in _cells(reader):
+            findings.rows += 1
+            reading = _reading(path.name, row, cells, form)
+            if isinstance(reading, BrokenRow):
+                findings.add(reading)
+            elif reading is None:
+                findings.missing += 1
+            else:
+                yield reading
+
+
+def _cells(reader: csv.DictReader[str]) -> Iterator[tuple[int, Mapping[str, str | None] | str]]:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as err:
+            yield reader.line_num, str(err)
+            continue
+        yield reader.line_num, cells
+
+
+def _check_header(path: Path, header: Sequence[str], form: Profile) -> None:
+    wanted = [form.observed_at.column, form.value.column]
+    wanted += [c for c in (form.sensor_column, form.property_column, form.unit_column) if c is not None]
+    absent = [column for column in wanted if column not in header]
+    if absent:
+        found = ", ".join(header) or "nothing"
+        raise FileUnreadable(
+            f"{path}: profile {form.id} expects the column(s) {', '.join(absent)}; the file has {found}"
+        )
+
+
+def _reading(
+    file: str, row: int, cells: Mapping[str, str | None] | str, form: Profile
+) -> Recorded | BrokenRow | None:
+    """Return the reading of a row, why it is none, or None where the value is declared missing."""
+    if isinstance(cells, str):
+        return BrokenRow(file, row, cells)
+    try:
+        raw = _cell(cells, form.value.column)
+        if raw in form.missing:
+            return None
+        observed_at = _moment(cells, form.observed_at)
+        body = {
+            "sensor_id": _sensor(cells, form),
+            "property": _stated(cells, form.property_column, form.property, "property"),
+            "value": _number(raw, form.value),
+            "unit": _stated(cells, form.unit_column, form.unit, "unit"),
+            "observed_at": observed_at.isoformat(),
+            **_extras(cells, form),
+        }
+        return Recorded(_play_time(cells, form, observed_at), file, row, body)
+    except ValueError as err:
+        return BrokenRow(file, row, str(err))
+
+
+def _cell(cells: Mapping[str, str | None], column: str) -> str:
+    text = cells.get(column)
+    if text is None:
+        raise ValueError(f"{column}: the row has no such cell")
+    if "\ufffd" in text:
+        raise ValueError(f"{column}: is not in the encoding that the profile names")
+    return text.strip()
+
+
+def _sensor(cells: Mapping[str, str | None], form: Profile) -> str:
+    if form.sensor_column is None:
+        if form.sensor is None:
+            raise ValueError("sensor: the profile names none")
+        return form.sensor
+    said = _cell(cells, form.sensor_column)
+    return form.sensors.get(said, said)
+
+
+def _stated(cells: Mapping[str, str | None], column: str | None, otherwise: str | None, what: str) -> str:
+    said = _cell(cells, column) if column is not None else otherwise
+    if not said:
+        raise ValueError(f"{what}: neither the row nor the profile says it")
+    return str(said)
+
+
+def _number(raw: str, form: ValueColumn) -> float:
+    text = raw
+    if form.suffix:
+        if not text.endswith(form.suffix.strip()):
+            raise ValueError(f"{form.column}: does not end in {form.suffix.strip()!r}")
+        text = text[: -len(form.suffix.strip())].strip()
+    if form.thousands:
+        text = text.replace(form.thousands, "")
+    if form.decimal == ",":
+        if "." in text:
+            raise ValueError(f"{form.column}: has a point where the decimal comma is expected")
+        text = text.replace(",", ".")
+    if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
+        raise ValueError(f"{form.column}: is not a number of ordinary size")
+    return value
+
+
+def _moment(cells: Mapping[str, str | None], form: TimeColumn) -> datetime:
+    raw = _cell(cells, form.column)
+    try:
+        moment = datetime.strptime(raw, form.format) if form.format else datetime.fromisoformat(raw)  # noqa: DTZ007
+    except ValueError as err:
+        raise ValueError(f"{form.column}: is not a time of the form that the profile names") from err
+    if moment.tzinfo is None:
+        if form.time_zone is None:
+            raise ValueError(f"{form.column}: has no offset and the profile names no time zone")
+        moment = _placed(moment, form)
+    return moment.astimezone(UTC)
+
+
+def _placed(naive: datetime, form: TimeColumn) -> datetime:
+    placed = naive.replace(tzinfo=zone_of(form.time_zone or "UTC"))
+    if placed.astimezone(UTC).astimezone(placed.tzinfo).replace(tzinfo=None) != naive:
+        raise ValueError(
+            f"{form.column}: this local time does not exist in {form.time_zone} (clocks went forward)"
+        )
+    return placed
+
+
+def _play_time(cells: Mapping[str, str | None], form: Profile, observed_at: datetime) -> datetime:
+    if form.received_at is None or not (cells.get(form.received_at.column) or "").strip():
+        return observed_at
+    return max(_moment(cells, form.received_at), observed_at)
+
+
+def _extras(cells: Mapping[str, str | None], form: Profile) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    sequence = (cells.get(form.sequence_column or "") or "").strip()
+    if sequence:
+        try:
+            extras["sequence"] = int(sequence)
+        except ValueError as err:
+            raise ValueError(f"{form.sequence_column}: is not a whole number") from err
+    quality = (cells.get(form.quality_column or "") or "").strip()
+    return {**extras, "quality": quality} if quality else extras

@@ -1,0 +1,183 @@
+"""Wait until the town is at rest: everything said was decided, everything decided was handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from municipio.errors import DependencyDown
+from schemas.topics import READINGS, READINGS_EXTERNAL, TOPICS
+
+SERVICES: Final = ("ingest", "triage", "notify")
+LOOK_EVERY_S: Final = 0.004
+LOOK_EVERY_S_MAX: Final = 0.1
+
+Ends = Mapping[TopicPartition, int]
+
+
+def followed() -> dict[str, list[str]]:
+    """Return the topics on which one service speaks to another, each with the groups that read it.
+
+    Readings are not among them: triage itself says whether it has folded the tick behind them.
+    """
+    groups: dict[str, list[str]] = {}
+    for topic in TOPICS:
+        readers = {reader for kind in topic.types for reader in kind.consumers}
+        if readers and topic not in (READINGS, READINGS_EXTERNAL):
+            groups[topic.name] = [f"{reader}.{topic.name}" for reader in sorted(readers)]
+    return groups
+
+
+class Traffic(Protocol):
+    """What is under way between the services."""
+
+    async def ends(self) -> Ends:
+        """Return where each partition ends now."""
+        ...
+
+    async def is_read(self, ends: Ends) -> bool:
+        """Say whether every reader has acknowledged all that stood there."""
+        ...
+
+
+class KafkaTraffic:
+    """Asks the broker, because a service cannot know of a record that it has not yet been given."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._groups = followed()
+        self._partitions = [
+            TopicPartition(topic.name, partition)
+            for topic in TOPICS
+            if topic.name in self._groups
+            for partition in range(topic.partitions)
+        ]
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+
+    async def __aenter__(self) -> KafkaTraffic:
+        try:
+            await asyncio.wait_for(self._consumer.start(), 10)
+            await asyncio.wait_for(self._admin.start(), 10)
+        except (KafkaError, TimeoutError) as err:
+            await self._close()
+            raise DependencyDown("Kafka does not answer, so nobody can say what is under way.") from err
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def ends(self) -> Ends:
+        ends: Ends = await self._consumer.end_offsets(self._partitions)
+        return ends
+
+    async def is_read(self, ends: Ends) -> bool:
+        for topic, groups in self._groups.items():
+            wanted = {place: end for place, end in ends.items() if place.topic == topic and end > 0}
+            for group in groups if wanted else ():
+                read = await self._admin.list_consumer_group_offsets(group, partitions=list(wanted))
+                if any(read[place].offset < end for place, end in wanted.items()):
+                    return False
+        return True
+
+    async def _close(self) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+
+class NoTraffic:
+    """For services that take each other's word without a broker."""
+
+    async def ends(self) -> Ends:
+        return {}
+
+    async def is_read(self, ends: Ends) -> bool:
+        return True
+
+
+class Rest:
+    """Says when the town is at rest, and when it wants to be woken.
+
+    Args:
+        http: Carries the administrator's token.
+        within_s: Real seconds after which waiting is given up, with what was waited for.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, urls: Mapping[str, str], traffic: Traffic, *, within_s: float = 60.0
+    ) -> None:
+        self._http = http
+        self._urls = urls
+        self._traffic = traffic
+        self._within_s = within_s
+        self._ends: Ends = {}
+
+    async def ask(self, service: str) -> dict[str, Any]:
+        """Return what a service says of its own rest."""
+        answer = await self._http.get(f"{self._urls[service]}/admin/v1/quiescence")
+        answer.raise_for_status()
+        said: dict[str, Any] = answer.json()
+        return said
+
+    async def until_quiet(self, now: datetime) -> list[datetime]:
+        """Wait until nothing is under way at the town's time ``now``; return when services are next due.
+
+        Raises:
+            DependencyDown: It did not come to rest in time; the message says what was under way.
+        """
+        until_s, pause_s, why = time.monotonic() + self._within_s, LOOK_EVERY_S, "nothing was asked yet"
+        while time.monotonic() < until_s:
+            try:
+                found = await self._look(now)
+            except (httpx.HTTPError, KafkaError, OSError) as err:
+                found = f"a service or the broker does not answer ({type(err).__name__})"
+            if not isinstance(found, str):
+                return found
+            why = found
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, LOOK_EVERY_S_MAX)
+        raise DependencyDown(f"The town did not come to rest within {self._within_s:.0f} s at {now}: {why}.")
+
+    async def _look(self, now: datetime) -> list[datetime] | str:
+        said = await asyncio.gather(*(self.ask(service) for service in SERVICES))
+        for service, each in zip(SERVICES, said, strict=True):
+            why = unrest(service, each, now)
+            if why is not None:
+                return why
+        ends = await self._traffic.ends()
+        if ends != self._ends:
+            if not await self._traffic.is_read(ends):
+                return "a record between two services is not yet handled"
+            # What was just handled may have set something off: ask all of them once more.
+            self._ends = dict(ends)
+            return "services have just spoken to each other"
+        return dues(said)
+
+
+def unrest(service: str, said: Mapping[str, Any], now: datetime) -> str | None:
+    """Return what keeps a service from being at rest at the town's time ``now``."""
+    if said["busy"]:
+        return f"{service} is busy: {said.get('detail', said['busy'])}"
+    due = _due(said)
+    if due is not None and due <= now:
+        return f"{service} has a timer due at {due} that has not fired"
+    ticks = said.get("detail", {}).get("ticks", {})
+    if service == "triage" and any(datetime.fromisoformat(tick) < now for tick in ticks.values()):
+        return "triage has not yet decided the tick of this moment"
+    return None
+
+
+def dues(said: Sequence[Mapping[str, Any]]) -> list[datetime]:
+    """Return when the services want to be woken, soonest first."""
+    return sorted(due for due in map(_due, said) if due is not None)
+
+
+def _due(said: Mapping[str, Any]) -> datetime | None:
+    return datetime.fromisoformat(said["next_due"]) if said.get("next_due") else None
