@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from municipio.client import Client
+from municipio.context import secret
 from municipio.errors import DependencyDown, MunicipioError
 from municipio.keyring import SIGNING_SERVICES, make_keys, source_key_file
 from municipio.paths import MUNICIPALITIES, write_private
@@ -85,8 +86,7 @@ class Stack:
 
     @property
     def admin_token(self) -> str:
-        given = os.environ.get("MUNICIPIO_ADMIN_TOKEN")
-        return given or (self.copy.keys / "admin_token").read_text().strip()
+        return secret("ADMIN_TOKEN", self.copy.keys / "admin_token")
 
     def source_key(self, municipality: str) -> str:
         """Return the API key with which the demo source of a municipality posts its readings."""

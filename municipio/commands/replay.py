@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from municipio.context import DEFAULT_TOWN, AsJson, Data, Town, running, town_folder
+from municipio.context import DEFAULT_TOWN, AsJson, Data, Running, Town, running, secret, town_folder
+from municipio.errors import WrongUse
+
+if TYPE_CHECKING:
+    from municipio.replay import Summary, Target
+
+_SOME_REFUSED = 1
 
 
 def replay(
@@ -18,13 +25,91 @@ def replay(
     speed: Annotated[
         str, typer.Option("--speed", metavar="X|max", help="Town seconds per second, or as fast as decided.")
     ] = "max",
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Only what was observed from here on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Only what was observed before this.")
+    ] = None,
     municipality: Town = DEFAULT_TOWN,
     data: Data = None,
     as_json: AsJson = False,
 ) -> int:
-    """Feed recorded readings through the running system's doors; the town clock follows the files."""
-    from municipio.replay import main
+    """Feed recorded readings through the running system's doors; the town's clock follows the files.
+
+    0 all taken, 1 some rows were refused or broken (listed), 2 unreadable.
+    """
+    from municipio.output import print_json
+    from municipio.replay import profile_named, run, terminal_progress
 
     copy = running(data)
     folder = town_folder(municipality, copy.municipalities)
-    return int(main(files, folder=folder, copy=copy, profile=profile, speed=speed, as_json=as_json))
+    looks = profile_named(profile, folder) if profile else None
+    target, pace = _target(copy, folder.name), _speed(speed)
+    with terminal_progress() as progress:
+        summary = run(
+            files,
+            target,
+            profile=looks,
+            speed=pace,
+            since=_moment("--from", since),
+            until=_moment("--to", until),
+            progress=progress,
+        )
+    if as_json:
+        print_json("replay", summary.as_json())
+    else:
+        _tell(summary)
+    said = summary.as_json()
+    return _SOME_REFUSED if said["rejected_count"] or said["broken_count"] else 0
+
+
+def _target(copy: Running, municipality: str) -> Target:
+    from municipio.replay import Target
+
+    clock = copy.note.get("town_clock_file")
+    if not clock:
+        raise WrongUse(
+            f"The copy in {copy.data} has no town clock; a replay needs `municipio up` outside production."
+        )
+    return Target(
+        municipality,
+        copy.urls,
+        secret("ADMIN_TOKEN", copy.keys / "admin_token"),
+        Path(clock),
+        kafka_bootstrap=copy.note.get("kafka_bootstrap"),
+    )
+
+
+def _speed(said: str) -> float | Literal["max"]:
+    if said == "max":
+        return "max"
+    try:
+        return float(said)
+    except ValueError as err:
+        raise WrongUse(f"--speed: {said} is neither a number nor max.") from err
+
+
+def _moment(option: str, said: str | None) -> datetime | None:
+    if said is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError as err:
+        raise WrongUse(f"{option}: {said} is not a time such as 2024-05-01T00:00:00-03:00.") from err
+    if moment.tzinfo is None:
+        raise WrongUse(f"{option}: {said} needs an offset from UTC, such as -03:00.")
+    return moment
+
+
+def _tell(summary: Summary) -> None:
+    from municipio.output import print_fields, print_table
+
+    said = summary.as_json()
+    print_fields(
+        {name: value for name, value in said.items() if name not in {"schema", "rejected", "broken"}}
+    )
+    if said["broken"]:
+        print_table("Broken rows", {"file": "file", "row": "row", "reason": "why"}, said["broken"])
+    if said["rejected"]:
+        print_table("Refused", {"index": "row", "pointer": "field", "detail": "why"}, said["rejected"])

@@ -201,3 +201,31 @@ def test_the_command_line_starts_without_what_only_services_need() -> None:
     code = f"import sys; from municipio.cli import run; run(['--help']); print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--speed", "fast"),
+        ("--from", "yesterday"),
+        ("--to", "2024-05-01T00:00:00"),
+        ("--profile", "ghost"),
+        ("--municipality", "ghost"),
+    ],
+    ids=["speed", "no time", "naive time", "unknown profile", "unknown town"],
+)
+def test_a_replay_that_cannot_begin_says_why(
+    municipio: Municipio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, str]
+) -> None:
+    """Nothing is played, and the option is named."""
+    (tmp_path / "up.json").write_text(json.dumps({"town_clock_file": str(tmp_path / "clock.json")}))
+    code, _, err = municipio("replay", "none.csv", "--data", str(tmp_path), *words)
+    assert 2 == code
+    assert words[1] in err
+
+
+def test_without_a_town_clock_there_is_no_replay(municipio: Municipio, tmp_path: Path) -> None:
+    """The real time of a town in production is never moved."""
+    code, _, err = municipio("replay", "none.csv", "--data", str(tmp_path))
+    assert 2 == code
+    assert "town clock" in err
