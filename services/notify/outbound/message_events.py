@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,10 +88,28 @@ class MessageEvents:
 
     def __init__(self, outbox: Outbox, on_changed: OnChanged | None = None) -> None:
         self._outbox = outbox
+        self._open: dict[AsyncConnection, list[Changed]] = {}
         self.on_changed = on_changed
+
+    @asynccontextmanager
+    async def packed(self, conn: AsyncConnection) -> AsyncIterator[None]:
+        """Gather all that changes inside and tell it at the end, in as few events as it takes."""
+        if conn in self._open:
+            yield
+            return
+        gathered: list[Changed] = []
+        self._open[conn] = gathered
+        try:
+            yield
+        finally:
+            del self._open[conn]
+        await self.tell(conn, gathered)
 
     async def tell(self, conn: AsyncConnection, changed: Sequence[Changed]) -> None:
         """Publish the changes; the last state of each message wins where one changed twice."""
+        if conn in self._open:
+            self._open[conn].extend(changed)
+            return
         if not changed:
             return
         by_town: dict[str, list[Outgoing]] = defaultdict(list)

@@ -82,8 +82,9 @@ class Outcomes:
     ) -> list[Changed]:
         """Write down a batch of answers to our requests, in one transaction."""
         changed: list[Changed] = []
-        for sent, outcome in answered:
-            changed += await self._one(conn, sent, outcome)
+        async with self._store.events.packed(conn):
+            for sent, outcome in answered:
+                changed += await self._one(conn, sent, outcome)
         return changed
 
     async def _one(self, conn: AsyncConnection, sent: Claimed, outcome: Outcome) -> list[Changed]:

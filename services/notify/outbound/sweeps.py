@@ -116,7 +116,7 @@ class Sweeps:
         silent = await self._take((ROWS_WITH_CARRIER, due), self._poll_after)
         found = await asyncio.gather(*(self._look_up(each) for each in silent))
         if silent:
-            async with self._db.transaction() as conn:
+            async with self._db.transaction() as conn, self._store.events.packed(conn):
                 for each, listed in zip(silent, found, strict=True):
                     await self._note(conn, each, listed)
         return len(silent)

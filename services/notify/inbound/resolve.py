@@ -1,0 +1,293 @@
+"""Do what the door's requests say: move messages, hand answers to those who act on them.
+
+What cannot be placed (a message or a number that we do not know) stays in ``door_inbox`` with its outcome,
+for a person to see. It never stops what comes behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.vocabulary import MessageState
+from services.notify.inbound.writers import find_writer, town_of, towns_of
+from services.notify.outbound import callback_token
+from services.notify.outbound.callback_token import PARAMETER, Subject, TokenError
+from services.notify.outbound.deliveries import Deliveries
+from services.notify.outbound.outcomes import Heard, Outcomes, Status
+from services.notify.outbound.phones import PhoneCipher
+from services.notify.tables import delivery, door_inbox
+from services.runtime.database import Database
+from services.runtime.errors import Retriable
+
+log = structlog.get_logger()
+
+BATCH: Final = 100
+IDLE_S: Final = 0.25
+PAUSE_S: Final = 0.5
+KEPT: Final = timedelta(days=30)
+PRUNE_EVERY_ROUNDS: Final = 2_400
+STATUS: Final = "message-status"
+Form = Mapping[str, Sequence[str]]
+
+
+class OnReply(Protocol):
+    """Act on an inbound text; a repeat of ``provider_id`` does nothing."""
+
+    async def __call__(
+        self,
+        conn: AsyncConnection,
+        *,
+        municipality: str,
+        recipient_id: str,
+        text: str,
+        received_at: datetime,
+        provider_id: str,
+    ) -> None: ...
+
+
+class OnKeypress(Protocol):
+    """Act on digits pressed in a call; a repeat of ``provider_id`` does nothing."""
+
+    async def __call__(
+        self,
+        conn: AsyncConnection,
+        *,
+        municipality: str,
+        message_id: str,
+        digits: str,
+        received_at: datetime,
+        provider_id: str,
+    ) -> None: ...
+
+
+class Resolver:
+    """Works off ``door_inbox`` in the order of arrival.
+
+    Args:
+        db: The service's database.
+        deliveries: The store of messages.
+        outcomes: Applies statuses.
+        cipher: Opens what was sealed on arrival, finds phones.
+        tokens: Secrets of our callback tokens, the present one first.
+        senders: Each town's number.
+        on_reply: Acts on texts.
+        on_keypress: Acts on digits.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        deliveries: Deliveries,
+        outcomes: Outcomes,
+        cipher: PhoneCipher,
+        tokens: Sequence[str],
+        senders: Callable[[], Mapping[str, str]],
+        on_reply: OnReply,
+        on_keypress: OnKeypress,
+    ) -> None:
+        self._db = db
+        self._store = deliveries
+        self._outcomes = outcomes
+        self._cipher = cipher
+        self._tokens = tokens
+        self._senders = senders
+        self._on_reply = on_reply
+        self._on_keypress = on_keypress
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now; the puller calls this when it has brought something."""
+        self._woken.set()
+
+    def town_of(self, url: str, form: dict[str, list[str]]) -> str:
+        """Return the town that a request is about, ``*`` when only its content can tell."""
+        subject = self._subject(url)
+        return subject.municipality if subject else town_of(self._senders(), _one(form, "To"))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        rounds = 0
+        while True:
+            self._woken.clear()
+            try:
+                await self.turn()
+                if rounds % PRUNE_EVERY_ROUNDS == 0:
+                    await self.prune()
+                rounds += 1
+                await asyncio.wait_for(self._woken.wait(), IDLE_S)
+            except TimeoutError:
+                continue
+            except Retriable as err:
+                log.warning("notify.answers_postponed", reason=type(err).__name__)
+                await asyncio.sleep(PAUSE_S)
+
+    async def turn(self) -> int:
+        """Work off all that waits; return how many requests that were."""
+        done = 0
+        while ids := await self._waiting():
+            for batch in _batches(ids):
+                await self._batch(batch)
+                done += len(batch)
+        return done
+
+    async def waiting(self, conn: AsyncConnection) -> int:
+        """Return how many requests of the door are not worked off."""
+        count = sa.select(sa.func.count()).select_from(door_inbox).where(_UNPROCESSED)
+        return int((await conn.execute(count)).scalar_one())
+
+    async def prune(self) -> int:
+        """Delete what was worked off more than 30 days ago, a bounded number at a time."""
+        i = door_inbox.c
+        old = (
+            sa.select(i.municipality, i.id)
+            .where(i.processed_at < self._store.clock.now() - KEPT)
+            .limit(5_000)
+        )
+        async with self._db.transaction() as conn:
+            same = sa.tuple_(i.municipality, i.id).in_(old)
+            return (await conn.execute(sa.delete(door_inbox).where(same))).rowcount
+
+    async def _waiting(self) -> list[tuple[str, str, str]]:
+        i = door_inbox.c
+        wanted = sa.select(i.municipality, i.id, i.kind).where(_UNPROCESSED)
+        async with self._db.reading() as conn:
+            rows = await conn.execute(wanted.order_by(i.received_at, i.id).limit(BATCH))
+            return [(row.municipality, row.id, row.kind) for row in rows]
+
+    async def _batch(self, batch: Sequence[tuple[str, str, str]]) -> None:
+        """Work off a batch in one transaction; if one of it fails for a bug of ours, each on its own."""
+        try:
+            await self._transaction(batch)
+        except Retriable:
+            raise
+        except Exception:
+            for each in batch:
+                await self._alone(each)
+
+    async def _alone(self, key: tuple[str, str, str]) -> None:
+        try:
+            await self._transaction([key])
+        except Retriable:
+            raise
+        except Exception as err:
+            log.exception("notify.answer_failed", door_id=key[1], kind=key[2], error=type(err).__name__)
+            async with self._db.transaction() as conn:
+                await self._done(conn, key[0], key[1], f"failed: {type(err).__name__}")
+
+    async def _transaction(self, batch: Sequence[tuple[str, str, str]]) -> None:
+        i = door_inbox.c
+        keys = [(town, id_) for town, id_, _ in batch]
+        mine = sa.select(door_inbox).where(sa.tuple_(i.municipality, i.id).in_(keys), _UNPROCESSED)
+        mine = mine.order_by(i.received_at, i.id).with_for_update(skip_locked=True)
+        async with self._db.transaction() as conn, self._store.events.packed(conn):
+            for row in (await conn.execute(mine)).all():
+                outcome = await self._one(conn, row)
+                await self._done(conn, row.municipality, row.id, outcome)
+
+    async def _one(self, conn: AsyncConnection, row: Any) -> str:
+        form: Form = json.loads(self._cipher.open(row.params_enc))
+        if row.kind == "message-in":
+            return await self._reply(conn, row, form)
+        subject = self._subject(row.url)
+        if subject is None:
+            return "unknown_token"
+        if row.kind == STATUS:
+            return (await self._outcomes.hear(conn, _status(subject, form))).value
+        return await self._keypress(conn, row, subject, form)
+
+    async def _reply(self, conn: AsyncConnection, row: Any, form: Form) -> str:
+        text = _one(form, "Body")
+        towns = towns_of(self._senders(), _one(form, "To"))
+        writer = await find_writer(conn, towns, self._cipher.index(_one(form, "From")), text)
+        if writer is None:
+            log.warning("notify.reply_from_unknown_number", door_id=row.id)
+            return "unknown_number"
+        await self._on_reply(
+            conn,
+            municipality=writer.municipality,
+            recipient_id=writer.recipient_id,
+            text=text,
+            received_at=row.received_at,
+            provider_id=_one(form, "MessageSid") or row.id,
+        )
+        return Heard.APPLIED.value
+
+    async def _keypress(self, conn: AsyncConnection, row: Any, subject: Subject, form: Form) -> str:
+        d, now = delivery.c, self._store.clock.now()
+        town, message_id = subject.municipality, subject.message_id
+        known = sa.select(d.message_id).where(d.municipality == town, d.message_id == message_id)
+        if (await conn.execute(known)).first() is None:
+            return Heard.UNKNOWN_MESSAGE.value
+        times: dict[str, Any] = {"answered_at": now, "delivered_at": sa.func.coalesce(d.delivered_at, now)}
+        await self._store.move(conn, town, [message_id], MessageState.ANSWERED, **times)
+        await self._on_keypress(
+            conn,
+            municipality=town,
+            message_id=message_id,
+            digits=_one(form, "Digits"),
+            received_at=row.received_at,
+            provider_id=f"{_one(form, 'CallSid')}/{urlsplit(row.url).path.rpartition('/')[2]}",
+        )
+        return Heard.APPLIED.value
+
+    async def _done(self, conn: AsyncConnection, municipality: str, id_: str, outcome: str) -> None:
+        i = door_inbox.c
+        if outcome not in {Heard.APPLIED, Heard.STALE}:
+            log.warning("notify.door_request_unplaced", door_id=id_, outcome=outcome)
+        await conn.execute(
+            sa.update(door_inbox)
+            .where(i.municipality == municipality, i.id == id_)
+            .values(processed_at=self._store.clock.now(), outcome=outcome[:128])
+        )
+
+    def _subject(self, url: str) -> Subject | None:
+        said = parse_qs(urlsplit(url).query).get(PARAMETER, [""])[0]
+        try:
+            return callback_token.read(said, self._tokens)
+        except TokenError:
+            return None
+
+
+# Said as in the partial index, or SQLite does not use it.
+_UNPROCESSED: Final = sa.text("processed_at IS NULL")
+
+
+def _status(subject: Subject, form: Form) -> Status:
+    code = _one(form, "ErrorCode")
+    return Status(
+        municipality=subject.municipality,
+        message_id=subject.message_id,
+        attempt=subject.attempt,
+        channel=subject.channel,
+        word=_one(form, "MessageStatus") or _one(form, "CallStatus"),
+        sid=_one(form, "MessageSid") or _one(form, "CallSid") or None,
+        code=int(code) if code.isascii() and code.isdigit() and len(code) < 10 else None,
+        answered_by=_one(form, "AnsweredBy") or None,
+    )
+
+
+def _batches(ids: Sequence[tuple[str, str, str]]) -> list[Sequence[tuple[str, str, str]]]:
+    """Group neighbouring statuses; an answer of a person is a transaction of its own."""
+    batches: list[list[tuple[str, str, str]]] = []
+    for each in ids:
+        together = batches and each[2] == STATUS and batches[-1][0][2] == STATUS
+        if together:
+            batches[-1].append(each)
+        else:
+            batches.append([each])
+    return list(batches)
+
+
+def _one(form: Form, name: str) -> str:
+    said = form.get(name)
+    return said[0] if said else ""
