@@ -162,7 +162,7 @@ def _committed(directory: Path) -> dict[str, str]:
     try:
         names = _git(directory.parent, "ls-tree", "--name-only", "HEAD", f"./{directory.name}/").splitlines()
         return {Path(name).name: _git(directory.parent, "show", f"HEAD:./{name}") for name in names}
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return {}
 
 

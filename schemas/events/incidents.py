@@ -56,7 +56,7 @@ class IncidentSnapshot(Event):
     level: Level
     previous_level: Level
     zones: tuple[Id, ...] = ()
-    zone_levels: dict[Id, Level] = {}
+    zone_levels: dict[Id, Level] = Field(default_factory=dict)
     site: Id | None = None
     rule_id: Id | None = None
     corroboration: int = 0

@@ -18,7 +18,7 @@ from schemas.export import JSON_DIR, drift, release, write
 from tests.support.towns import change
 
 ROOT = Path(__file__).parents[2]
-TOWNS = sorted((ROOT / "deploy" / "municipalities").iterdir())
+TOWNS = sorted(path.parent for path in (ROOT / "deploy" / "municipalities").glob("*/municipality.yaml"))
 FILES = {
     "municipality.yaml": "municipality",
     "legal.yaml": "legal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -565,3 +566,36 @@ def test_rulebook_of_another_file_is_checked_against_the_town(ejemplo: Path, tmp
     other.write_text(text.replace("zones: [el-centro]", "zones: [el-norte]"), encoding="utf-8")
     (error,) = check_folder(ejemplo, rulebook=other)
     assert str(other) == error.file
+
+
+JUNK = (
+    b"null",
+    b"{",
+    b"[]",
+    b"9" * 350,
+    b".nan",
+    b"'",
+    b"\n",
+    b"\t",
+    b": ",
+    b"*a",
+    b"!!x ",
+    b"\xff",
+    b"\x00",
+    b"2026-99-99",
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_spoiled_bytes_end_in_sentences(ejemplo: Path, seed: int) -> None:
+    """Whatever happens to a file, the answer is a list of faults or a valid town, never a crash."""
+    chance = random.Random(seed)
+    path = chance.choice(sorted(path for path in ejemplo.rglob("*.*") if path.suffix != ".md"))
+    raw = path.read_bytes()
+    for _ in range(3):
+        at = chance.randrange(len(raw))
+        raw = raw[:at] + chance.choice(JUNK) + raw[at + chance.randrange(9) :]
+    path.write_bytes(raw)
+    for error in check_folder(ejemplo):
+        assert error.line >= 1
+        assert error.reason
