@@ -29,7 +29,9 @@ $(ENVIRONMENT): requirements.lock pyproject.toml
 $(KAFKA): deploy/kafka/pom.xml | $(ENVIRONMENT)
 	@deploy/packages.sh java maven
 	@rm -rf var/kafka && mkdir -p var/kafka
-	mvn -q -B -Dstyle.color=never -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/var/kafka/lib"
+	@cache="$${HOME:-}/.m2/repository"; { mkdir -p "$$cache" && test -w "$$cache"; } 2>/dev/null || cache="$(CURDIR)/var/maven"; \
+	  mvn -q -B -Dstyle.color=never -Dmaven.repo.local="$$cache" -f deploy/kafka/pom.xml \
+	    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/var/kafka/lib"
 	@$(RUN) -m municipio.broker archive || echo "Kafka will start a second slower: its classes could not be archived." >&2
 	@touch $@
 
