@@ -76,13 +76,19 @@ class ConditionMoved(msgspec.Struct, frozen=True, tag="condition_moved"):
 
 
 class SensorSilent(msgspec.Struct, frozen=True, tag="sensor_silent"):
-    """A sensor has said nothing usable for longer than the rule allows; ``since`` its last word."""
+    """A sensor has said nothing usable for longer than the rule allows.
+
+    Attributes:
+        since: ``observed_at`` of its last word, or the start of the watch when it never spoke.
+        value: Its last word; None when it never spoke.
+    """
 
     at: datetime
     rule_id: str
     sensor_id: str
     since: datetime
-    ever_heard: bool = True
+    value: float | None = None
+    received_at: datetime | None = None
 
 
 class SensorHeard(msgspec.Struct, frozen=True, tag="sensor_heard"):

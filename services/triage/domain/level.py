@@ -37,19 +37,24 @@ class Standing(NamedTuple):
         level: 0, or the level of a row.
         above: Per row, how many readings in a row were at or above ``raise_at``, counted up to ``confirm``.
         below: Per row, how many in a row were below ``clear_below``, counted up to ``confirm``.
+        edition: Of the ladder that counted; another edition's counts say nothing about these rows.
     """
 
     level: int
     above: tuple[int, ...]
     below: tuple[int, ...]
+    edition: int = 0
 
 
 class Ladder:
-    """The rows of one rule in ascending order, and how many consecutive readings must agree."""
+    """The rows of one rule in ascending order, and how many consecutive readings must agree.
 
-    __slots__ = ("_bounds", "_known", "_levels", "confirm", "rows")
+    ``edition`` tells the rows of one rule at different dates apart.
+    """
 
-    def __init__(self, rows: Sequence[Row], confirm: int) -> None:
+    __slots__ = ("_bounds", "_known", "_levels", "confirm", "edition", "rows")
+
+    def __init__(self, rows: Sequence[Row], confirm: int, edition: int = 0) -> None:
         if confirm < 1:
             raise ValueError("confirm must be at least 1")
         if any(low.level >= high.level for low, high in pairwise(rows)):
@@ -57,17 +62,19 @@ class Ladder:
         self.rows = tuple(rows)
         self._levels = frozenset({0, *(row.level for row in rows)})
         self.confirm = confirm
+        self.edition = edition
         self._bounds = sorted({bound for row in rows for bound in (row.raise_at, row.clear_below)})
         self._known: dict[tuple[Standing, int], Standing] = {}
 
     def start(self) -> Standing:
         """Return normal: nothing seen yet."""
         none = (0,) * len(self.rows)
-        return Standing(0, none, none)
+        return Standing(0, none, none, self.edition)
 
     def adopt(self, standing: Standing) -> Standing:
-        """Take over a standing that another edition of the same rule left, keeping its level."""
-        if len(standing.above) == len(self.rows) and standing.level in self._levels:
+        """Take over a standing that another edition of the rule left: its level, not its counts."""
+        is_ours = standing.edition == self.edition and len(standing.above) == len(self.rows)
+        if is_ours and standing.level in self._levels:
             return standing
         kept = max((row.level for row in self.rows if row.level <= standing.level), default=0)
         return self.start()._replace(level=kept)
@@ -112,7 +119,7 @@ def next_standing(rows: Sequence[Row], confirm: int, before: Standing, value: fl
         ),
         default=0,
     )
-    return Standing(max(reached, kept), above, below)
+    return Standing(max(reached, kept), above, below, before.edition)
 
 
 def waiting_row(ladder: Ladder, before: Standing, after: Standing) -> tuple[Row, int] | None:

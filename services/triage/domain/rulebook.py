@@ -130,9 +130,8 @@ def book_of(town: Municipality) -> Book:
 
 def _levels(rule: LevelRule) -> Levels:
     rows = [Row(int(row.level), row.raise_at, row.clear_below) for row in rule.levels]
-    return Levels(
-        rule.id, rule.hazard.value, rule.sensor, rule.unit, tuple(rule.zones), Ladder(rows, rule.confirm)
-    )
+    ladder = Ladder(rows, rule.confirm, edition=int(rule.valid_from.timestamp()))
+    return Levels(rule.id, rule.hazard.value, rule.sensor, rule.unit, tuple(rule.zones), ladder)
 
 
 def _silence(town: Municipality, rule: SilenceRule) -> Silence:

@@ -145,9 +145,7 @@ def _settle(folding: Folding, kept: Kept) -> None:
 
 def _say_waiting(folding: Folding, rule: Levels, before: Standing, track: Track) -> None:
     """Record that a reading reached a level which further readings must confirm."""
-    if len(before.above) != len(rule.ladder.rows):
-        return
-    waiting = waiting_row(rule.ladder, before, track.provisional)
+    waiting = waiting_row(rule.ladder, rule.ladder.adopt(before), track.provisional)
     if waiting is not None and waiting[0].level > track.level:
         row, count = waiting
         folding.out.changes.append(

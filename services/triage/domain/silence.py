@@ -75,7 +75,8 @@ def _declare(book: Book, state: SensorState, rule: Silence, tick: Tick, out: Out
             rule_id=rule.id,
             sensor_id=state.sensor_id,
             since=since,
-            ever_heard=state.newest is not None,
+            value=state.newest[2] if state.newest else None,
+            received_at=state.newest[3] if state.newest else None,
         )
     )
     level = max((track.level for track in state.tracks.values()), default=0)

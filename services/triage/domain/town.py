@@ -149,8 +149,9 @@ def _why_absorbed(
     in_zones = zones(book, zones_at_level(incident))
     if incident.level > before:
         return reason("incident.raised", zones=in_zones, before=before, **words)
-    if condition.level < incident.level:
-        return reason("incident.held", before=incident.level, **words)
+    if condition.level != incident.level:
+        code = "incident.held" if condition.level < incident.level else "incident.overruled"
+        return reason(code, before=incident.level, **words)
     sites = corroboration(book, town, incident)
     if sites > 1:
         return reason("incident.corroborated", count=sites, **words)
@@ -208,6 +209,11 @@ def _mark(
     for key, condition in town.conditions.items():
         if condition.sensor_id == signal.sensor_id and condition.silent != is_silent:
             condition.silent = is_silent
+            if signal.value is not None:
+                condition.value, condition.received_at = signal.value, signal.received_at
+                condition.observed_at = (
+                    signal.since if isinstance(signal, SensorSilent) else signal.observed_at
+                )
             keys.add(key)
     changes = []
     for incident in town.incidents.values():

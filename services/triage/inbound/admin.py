@@ -112,14 +112,13 @@ def _shown(app: App, municipality: str, snapshot: IncidentSnapshot) -> Json:
 def _proof(state: SensorState) -> Json:
     """Return what an outsider compares with the log of accepted readings, and where the sensor stands.
 
-    ``hash``: sum modulo 2**64, as 16 hexadecimal digits, of the BLAKE2b-64 (big-endian) of
-    ``sensor_id|property|observed_at in microseconds since 1970|repr(value)`` of every reading counted.
+    ``digest``: the sum of ``domain.digest`` over every reading counted, in decimal digits.
     """
     newest = state.newest
     return {
         "sensor_id": state.sensor_id,
         "count": state.count,
-        "hash": f"{state.digest:016x}",
+        "digest": str(state.digest),
         "last_n": state.last_n,
         "missing": [list(gap) for gap in state.gaps],
         "unusable": state.unusable,

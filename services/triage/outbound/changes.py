@@ -44,7 +44,7 @@ class ChangeStore:
             .order_by(change.c.seq)
             .limit(limit)
         )
-        rows = (await conn.execute(wanted)).tuples()
+        rows = (await conn.execute(wanted)).all()
         return [{"seq": seq, **msgspec.json.decode(body)} for seq, body in rows]
 
     async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:

@@ -9,9 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.topics import DECISIONS, READINGS
-from schemas.vocabulary import Verb, Via
+from schemas.vocabulary import Level, Verb, Via
 from services.runtime.errors import Fenced, OursMalformed
-from services.runtime.records import Record
 from services.triage import tables
 from tests.unit.triage.town import Desk, decision, load, reading
 
@@ -189,7 +188,7 @@ async def test_decision_whose_operator_did_not_sign_it_is_forged(desk: Desk, oth
     incident_id = await rise(desk)
     event = decision(incident_id, Verb.LOWER, level=2)
     changed = {
-        "text": event.model_copy(update={"level": 1}),
+        "text": event.model_copy(update={"level": Level.WATCH}),
         "operator": event.model_copy(update={"operator_id": "beto"}),
         "none": event.model_copy(update={"operator_signature": None}),
     }[other]
