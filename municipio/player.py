@@ -169,7 +169,8 @@ class Player:
 
     async def _begins(self, first: datetime, rate: float) -> datetime:
         """Set the clock to the file's first time, if the town has not yet been told of a later one."""
-        told = (await self._ask_ingest()).get("detail", {}).get("tick")
+        said = (await self._ask_ingest()).get("detail", {})
+        told = said.get("tick") if said.get("tick_is_binding") else None
         if told is not None and datetime.fromisoformat(told) > first:
             raise Refused(
                 f"The town has already lived until {told}, and the file begins at {first.isoformat()}; "

@@ -169,7 +169,8 @@ def unrest(service: str, said: Mapping[str, Any], now: datetime) -> str | None:
     if due is not None and due <= now:
         return f"{service} has a timer due at {due} that has not fired"
     ticks = said.get("detail", {}).get("ticks", {})
-    if service == "triage" and any(datetime.fromisoformat(tick) < now for tick in ticks.values()):
+    # Another moment, not only an earlier one: a fresh town is set back to the time of the recording.
+    if service == "triage" and any(datetime.fromisoformat(tick) != now for tick in ticks.values()):
         return "triage has not yet decided the tick of this moment"
     return None
 

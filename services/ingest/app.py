@@ -135,7 +135,7 @@ class App:
             Lease(self.db, RUNTIME, "relay", holder),
             self.clock,
             self.health,
-            more_sources=[ReadingSource(self.clock.now, self.ticker.begin)],
+            more_sources=[ReadingSource(self.clock.now, self.ticker.bind)],
             behind=self.ticker,
             batch=BATCH,
         )

@@ -51,7 +51,7 @@ class Watch:
     async def quiescence(self) -> dict[str, Any]:
         """Say whether anything is under way. Ingest has no timers, so nothing is ever due."""
         unpublished, waiting = await self._relay.unpublished(), self._waiting()
-        tick = await last_tick(self._db)
+        told = await last_tick(self._db)
         return {
             "schema": "municipio/quiescence/1",
             "now": self._clock.now().isoformat(),
@@ -60,7 +60,8 @@ class Watch:
             "detail": {
                 "unpublished": unpublished,
                 "waiting": waiting,
-                "tick": tick.isoformat() if tick else None,
+                "tick": told.now.isoformat() if told else None,
+                "tick_is_binding": told.is_binding if told else False,
             },
         }
 
@@ -78,10 +79,10 @@ class Watch:
         await self._wake()
         while True:
             told = await last_tick(self._db)
-            if told is not None and told >= now:
-                if told > self._clock.now():
-                    raise Problem(409, "The clock was set back", f"the rules have already been told {told}")
-                return {"schema": "municipio/tick/1", "now": told.isoformat()}
+            if told is not None and now <= told.now <= self._clock.now():
+                return {"schema": "municipio/tick/1", "now": told.now.isoformat()}
+            if told is not None and told.is_binding and told.now > self._clock.now():
+                raise Problem(409, "The clock was set back", f"the rules were already told {told.now}")
             if time.monotonic() > until:
                 raise Problem(503, "No tick", "readings wait for the broker, or the relay does not run")
             await asyncio.sleep(LOOK_EVERY_S)

@@ -98,4 +98,5 @@ TICK: Final = sa.Table(
     metadata,
     sa.Column("municipality", sa.String(64), primary_key=True),
     sa.Column("now", UtcDateTime, nullable=False),
+    sa.Column("is_binding", sa.Boolean, nullable=False),
 )

@@ -7,6 +7,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -30,9 +31,9 @@ _NAMESPACE: Final = uuid.UUID("5e0a3c1e-5a0b-5c7b-8f53-3f1d6a2c9d40")
 class Ticker:
     """What the relay publishes behind the readings: each real second, and after each jump of the clock.
 
-    No partition ever sees a tick that says less than the one before it, also over restarts: a clock
-    that was set back is waited for. Before the first accepted reading there is nothing to time, and no
-    tick: so a fresh town can still be played a recording of years ago.
+    From the first accepted reading on no partition ever sees a tick that says less than the one before
+    it, also over restarts: a clock that was set back is waited for. Before it nothing was decided, and the
+    clock may still be set to the time of a recording of years ago.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Ticker:
         self._generation: int | None = None
         self._offered: tuple[datetime, int] | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._has_begun = False
+        self._is_bound = False
 
     @property
     def last(self) -> datetime | None:
@@ -57,32 +58,36 @@ class Ticker:
     @property
     def is_held(self) -> bool:
         """Whether the clock stands before the last tick, so that time does not go on for the rules."""
-        return self.last is not None and self._clock.now() < self.last
+        return self._is_bound and self.last is not None and self._clock.now() < self.last
 
-    def begin(self) -> None:
-        """Tick from now on: a reading was accepted."""
-        self._has_begun = True
+    def bind(self) -> None:
+        """Never go back from the next tick on: a reading was accepted."""
+        if not self._is_bound:
+            self._is_bound = True
+            self._last = dict.fromkeys(self._last)  # What was told before the first reading binds nobody.
 
     async def load(self) -> None:
-        """Learn from before a restart whether ticking had begun, and the last tick."""
-        said = await last_tick(self._db)
-        if said is not None:
-            self._last = {p: said if at is None else max(at, said) for p, at in self._last.items()}
+        """Learn the last tick from before a restart, and whether it binds."""
+        told = await last_tick(self._db)
         async with self._db.reading() as conn:
             if (await conn.execute(sa.select(SERIES.c.last_n).limit(1))).first() is not None:
-                self.begin()
+                self.bind()
+        if told is not None and told.is_binding:
+            self.bind()
+            self._last = {p: told.now if at is None else max(at, told.now) for p, at in self._last.items()}
 
     def due(self) -> Sequence[Outgoing]:
         """Return the ticks to publish now, or nothing. Asked before the unpublished readings are read."""
-        if not self._has_begun:
-            return ()
         # The generation first: a jump between the two is then seen again in the next round.
         generation, now = self._clock.generation, self._clock.now()
         is_early = self._monotonic_s() - self._ticked_s < EVERY_S
         if generation == self._generation and is_early:
             return ()
         self._offered = now, generation
-        return [_tick(now, p) for p, told in self._last.items() if told is None or now > told]
+        return [_tick(now, p) for p, told in self._last.items() if self._is_news(now, told)]
+
+    def _is_news(self, now: datetime, told: datetime | None) -> bool:
+        return told is None or now > told or (now < told and not self._is_bound)
 
     def published(self, outgoing: Sequence[Outgoing]) -> None:
         """Note which partitions were told; the others are told in a second."""
@@ -100,24 +105,37 @@ class Ticker:
             await self._saving
 
     async def _save(self) -> None:
-        saved: datetime | None = None
+        saved: Told | None = None
         # A database that is away shall not stop the clock; a later tick is stored when it is back.
         with contextlib.suppress(Retriable):
-            while self.last is not None and saved != self.last:
-                saved = self.last
+            while self.last is not None and saved != Told(self.last, self._is_bound):
+                saved = Told(self.last, self._is_bound)
+                row = {"now": saved.now, "is_binding": saved.is_binding}
                 async with self._db.transaction() as conn:
-                    statement = insert_into(conn, TICK).values(municipality=EVERY_MUNICIPALITY, now=saved)
+                    statement = insert_into(conn, TICK).values(municipality=EVERY_MUNICIPALITY, **row)
                     await conn.execute(
-                        statement.on_conflict_do_update(index_elements=["municipality"], set_={"now": saved})
+                        statement.on_conflict_do_update(index_elements=["municipality"], set_=row)
                     )
 
 
-async def last_tick(db: Database) -> datetime | None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the rules have been told of the time.
+
+    Attributes:
+        is_binding: Readings were accepted, so the rules will not be told of an earlier time.
+    """
+
+    now: datetime
+    is_binding: bool
+
+
+async def last_tick(db: Database) -> Told | None:
     """Return what the last stored tick said."""
     async with db.reading() as conn:
-        wanted = sa.select(TICK.c.now).where(TICK.c.municipality == EVERY_MUNICIPALITY)
-        said: datetime | None = (await conn.execute(wanted)).scalar_one_or_none()
-        return said
+        wanted = sa.select(TICK.c.now, TICK.c.is_binding)
+        row = (await conn.execute(wanted.where(TICK.c.municipality == EVERY_MUNICIPALITY))).first()
+        return None if row is None else Told(row[0], row[1])
 
 
 def _tick(now: datetime, partition: int) -> Outgoing:

@@ -12,7 +12,7 @@ from services.ingest.handlers.acceptance import Acceptance, Delivery
 from services.ingest.outbound import readings
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
-from services.ingest.outbound.ticks import Ticker, last_tick
+from services.ingest.outbound.ticks import Ticker, Told, last_tick
 from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.health import Health
@@ -40,7 +40,7 @@ def real() -> Second:
 @pytest.fixture
 def ticker(db: Database, clock: HandClock, real: Second) -> Ticker:
     ticker = Ticker(db, clock, monotonic_s=real)
-    ticker.begin()
+    ticker.bind()
     return ticker
 
 
@@ -57,7 +57,7 @@ def make_relay(db: Database, clock: HandClock, publisher: FakePublisher) -> Call
             Lease(db, RUNTIME, "relay", "ingest-0"),
             clock,
             Health("ingest"),
-            more_sources=[ReadingSource(clock.now, ticker.begin if ticker else lambda: None)],
+            more_sources=[ReadingSource(clock.now, ticker.bind if ticker else lambda: None)],
             behind=ticker,
             batch=BATCH,
         )
@@ -170,18 +170,18 @@ async def test_one_tick_a_real_second_and_one_after_each_jump(
 
 
 async def test_tick_never_goes_back_also_over_a_restart(
-    db, publisher, make_relay, ticker, clock, real
+    db, acceptance, publisher, make_relay, ticker, clock, real
 ) -> None:
     """A clock that was set back is waited for."""
+    await take(db, acceptance, "alta", [reading()])
     await make_relay(ticker).drain()
     await ticker.saved()
     clock.set(START - timedelta(hours=1))
     restarted = Ticker(db, clock, monotonic_s=real)
     await restarted.load()
-    restarted.begin()
     await make_relay(restarted).drain()
 
-    assert START == await last_tick(db)
+    assert Told(START, True) == await last_tick(db)
     assert restarted.is_held
     assert READINGS.partitions == len(publisher.of_type(ClockTicked.TYPE))
 
@@ -202,17 +202,37 @@ async def test_old_published_readings_are_forgotten_others_never(
     assert [3, 2, 0] == bites
 
 
-async def test_ticking_begins_with_the_first_reading_and_goes_on_after_a_restart(
+async def test_fresh_town_follows_its_clock_back_until_the_first_reading(
     db, acceptance, publisher, make_relay, clock, real
 ) -> None:
-    """A fresh town can be set to the time of a recording of years ago."""
+    """It can be set to a recording of years ago; a gauge that never speaks is noticed all the same."""
     fresh = Ticker(db, clock, monotonic_s=real)
-    await fresh.load()
-    await make_relay(fresh).drain()
-    assert not publisher.sent
+    relay = make_relay(fresh)
+    for _ in range(2):
+        await relay.drain()
+        clock.set(clock.now() - timedelta(days=365))
+    await take(db, acceptance, "alta", [reading()])
+    for _ in range(2):
+        await relay.drain()
+        clock.set(clock.now() - timedelta(days=365))
 
+    told = [said["now"][:4] for out, said in publisher.of_type(ClockTicked.TYPE) if out.partition == 0]
+    assert ["2026", "2025", "2024"] == told
+    assert fresh.is_held
+
+
+async def test_tick_from_before_the_first_reading_binds_nobody_after_a_restart(
+    db, acceptance, publisher, make_relay, clock, real
+) -> None:
+    """The clock was set back, a reading came, the process died: time goes on from the recording."""
+    fresh = Ticker(db, clock, monotonic_s=real)
+    await make_relay(fresh).drain()
+    await fresh.saved()
+    clock.set(START - timedelta(days=365))
     await take(db, acceptance, "alta", [reading()])
     restarted = Ticker(db, clock, monotonic_s=real)
     await restarted.load()
     await make_relay(restarted).drain()
-    assert READINGS.partitions == len(publisher.of_type(ClockTicked.TYPE))
+    await restarted.saved()
+
+    assert Told(clock.now(), True) == await last_tick(db)

@@ -158,7 +158,7 @@ class FakeTown:
         self.busy_looks = max(0, self.busy_looks - 1)
         busy = self.busy_looks if host == "triage" else 0
         due = min(self.timers, default=None) if host == "notify" else None
-        detail = {"tick": self.told.isoformat() if self.told else None}
+        detail = {"tick": self.told.isoformat() if self.told else None, "tick_is_binding": True}
         return quiescence(
             now=now.isoformat(),
             busy=1 if self.stuck else busy,

@@ -106,5 +106,6 @@ def upgrade() -> None:
         "tick",
         sa.Column("municipality", sa.String(length=64), nullable=False),
         sa.Column("now", UtcDateTime, nullable=False),
+        sa.Column("is_binding", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("municipality"),
     )
