@@ -173,12 +173,14 @@ class Relay:
                 failed.setdefault(hold, result)
             elif hold not in failed:
                 done.append(row)
-        if failed:
-            await self._after_failure(failed, is_total=not done)
-        if done:
-            await self._mark(done)
-            for hold in {row[1].hold for row in done} - failed.keys():
-                self._held.passed(hold)
+        try:
+            if done:
+                await self._mark(done)
+        finally:
+            if failed:
+                await self._after_failure(failed, is_total=not done)
+        for hold in {row[1].hold for row in done} - failed.keys():
+            self._held.passed(hold)
         return len(done)
 
     async def _mark(self, done: Sequence[Row]) -> None:

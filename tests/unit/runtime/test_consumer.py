@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -192,7 +193,4 @@ async def test_the_parser_shows_faststream_no_header() -> None:
 async def test_the_decoder_guesses_nothing() -> None:
     """Bytes stay bytes."""
 
-    class Body:
-        body = [b"{}", b"\xff"]
-
-    assert await raw_decoder(Body()) == [b"{}", b"\xff"]
+    assert await raw_decoder(SimpleNamespace(body=[b"{}", b"\xff"])) == [b"{}", b"\xff"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from hypothesis import strategies as st
 from schemas.envelope import Envelope, EnvelopeError
 from schemas.events.municipality import MunicipalityActivated
 from schemas.events.readings import ClockTicked, ReadingPublished
-from services.runtime.errors import Forged, OursMalformed, Refused, RuntimeFault, Unsigned
+from services.runtime.errors import Forged, OursMalformed, Refused, Unsigned
 from services.runtime.records import Record, envelope_of, open_record
 from services.runtime.signing import generate_keys, load_signer, load_verifier
 from tests.unit.runtime.conftest import START
 
 TICK = Envelope("t1", "municipio/ingest", "clock.ticked", START, "*")
 PUBLISHED = Envelope("p1", "red/cuenca", "reading.published", START, "ejemplo")
-READING = b'{"sensor_id":"g1","property":"river_level","value":2.5,"unit":"m","observed_at":"2024-05-02T13:15:00-03:00"}'
+READING = (
+    b'{"sensor_id":"g1","property":"river_level","value":2.5,"unit":"m",'
+    b'"observed_at":"2024-05-02T13:15:00-03:00"}'
+)
 
 
 def record(topic: str, envelope: Envelope, value: bytes) -> Record:
@@ -129,10 +133,9 @@ def test_a_signed_topic_is_never_opened_without_a_verifier() -> None:
 )
 def test_no_bytes_escape_the_four_fates(value: bytes, headers: list[tuple[str, bytes]], topic: str) -> None:
     """Anything at all is opened, refused, or stops the consumer; nothing else is ever raised."""
-    try:
+    expected = Refused if topic == "readings.external" else OursMalformed
+    with contextlib.suppress(expected):
         open_record(Record(topic, 0, 0, None, value, tuple(headers)))
-    except RuntimeFault as fault:
-        assert isinstance(fault, OursMalformed if topic != "readings.external" else Refused)
 
 
 def _activated() -> bytes:

@@ -81,7 +81,7 @@ def test_secrets_may_stand_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_secret_file_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the path, because that is what is wrong."""
     monkeypatch.setenv("MUNICIPIO_ADMIN_TOKEN_FILE", "/nonexistent/token")
-    with pytest.raises(WrongSetting, match="MUNICIPIO_ADMIN_TOKEN_FILE: .*/nonexistent/token"):
+    with pytest.raises(WrongSetting, match=r"MUNICIPIO_ADMIN_TOKEN_FILE: .*/nonexistent/token"):
         read_settings(_Settings)
 
 

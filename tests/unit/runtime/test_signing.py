@@ -88,7 +88,7 @@ def test_no_signature_is_told_apart_from_a_wrong_one(triage: Signer, verifier: V
 def test_a_key_of_ours_may_only_say_what_its_service_produces(keys: Path, verifier: Verifier) -> None:
     """Ingest's key cannot classify an incident."""
     sealed = load_signer(keys, "ingest").seal("incidents", FACT, VALUE)
-    with pytest.raises(Forged, match="ingest does not produce incident.classified"):
+    with pytest.raises(Forged, match=r"ingest does not produce incident\.classified"):
         verifier.verify("incidents", sealed, VALUE)
 
 

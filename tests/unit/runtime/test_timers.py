@@ -38,11 +38,9 @@ def fired(timers: Timers) -> list[str]:
     return names
 
 
-async def put(
-    db: Database, timers: Timers, subject: str = "w1", step: str = "1", town: str = "alta", at=START
-) -> None:
+async def put(db: Database, timers: Timers, subject: str = "w1", town: str = "alta", at=START) -> None:
     async with db.transaction() as conn:
-        await timers.set(conn, town, "escalation", subject, step, at)
+        await timers.set(conn, town, "escalation", subject, "1", at)
 
 
 async def test_a_timer_fires_once_when_due_and_not_before(db, timers, fired, clock: HandClock) -> None:
@@ -99,7 +97,7 @@ async def test_a_timer_may_set_itself_again(db, timers) -> None:
 
 
 async def test_a_handler_that_fails_keeps_its_timer_and_stops_no_other(db, tables, timers, fired) -> None:
-    """What it wrote is undone; it is tried again later and later, and it stays overdue for a person to see."""
+    """What it wrote is undone; it is tried later and later, and stays overdue for a person to see."""
     is_broken = [True]
 
     async def on_bad(conn: AsyncConnection, timer: Timer) -> None:
