@@ -62,7 +62,8 @@ def pull_next(state: Escalation, steps: Sequence[Step], now: datetime) -> Escala
     if state.rung + 1 >= len(state.order):
         return None
     for place in range(state.taken, len(steps)):
-        if steps[place].who is Who.NEXT and _is_first_of_person(steps, place):
+        wakes_next = steps[place].who is Who.NEXT and _is_first_of_person(steps, place)
+        if wakes_next or steps[place].who is Who.ALL:
             early = _at(state, steps[place]) - now
             pulled_s = state.pulled_s + max(0, int(early.total_seconds()))
             return replace(state, taken=place, pulled_s=pulled_s)
@@ -88,7 +89,8 @@ def _take(state: Escalation, step: Step, opens_next: bool) -> tuple[Escalation, 
     state = replace(state, taken=round_ + 1)
     if step.who is Who.ALL:
         state = replace(state, rung=len(state.order) - 1)
-        return state, [Ring(person, step.channel, round_) for person in state.order]
+        asleep = [person for person in state.order if person not in state.awake]
+        return state, [Ring(person, step.channel, round_) for person in asleep]
     if step.who is Who.NEXT:
         if opens_next:
             state = replace(state, rung=state.rung + 1)

@@ -118,7 +118,7 @@ def plan(
 ) -> Plan:
     """Return what this version of the incident asks for, given what was done about earlier ones."""
     protocol = protocol_for(incident, town)
-    level_plan = protocol.at(incident.level)
+    level_plan = protocol.at(incident.level) or _lowest_for_silence(incident, protocol)
     void = _void(incident, held.warning)
     asked, why_asked, blocked = _request(
         incident, town, held, protocol, now=now, catalogues=catalogues, exercise_id=exercise_id
@@ -142,6 +142,13 @@ def protocol_for(incident: IncidentSnapshot, town: Municipality) -> Protocol:
         or rows.of(incident.hazard, IncidentKind.HAZARD)
         or rows.protocols[0]
     )
+
+
+def _lowest_for_silence(incident: IncidentSnapshot, protocol: Protocol) -> LevelPlan | None:
+    """A silent site is always somebody's business, whatever level the town gave it."""
+    if incident.kind is not IncidentKind.NO_DATA:
+        return None
+    return min(protocol.levels, key=lambda row: row.level)
 
 
 def roster_order(town: Municipality, level_plan: LevelPlan, now: datetime) -> tuple[str, ...]:
@@ -269,16 +276,18 @@ def _page(
 def _tasks(
     incident: IncidentSnapshot, town: Municipality, level_plan: LevelPlan | None, now: datetime
 ) -> tuple[TaskPlan, ...]:
+    if level_plan is None:
+        return ()
     planned = [
         TaskPlan(
             kind=row.kind,
-            subject=incident.site or row.assignee,
+            subject=incident.site or f"{row.assignee}/{int(level_plan.level)}",
             assignee=row.assignee,
             title=row.title,
             site=incident.site,
             due_at=now + timedelta(seconds=row.due_s) if row.due_s else None,
         )
-        for row in (level_plan.tasks if level_plan else ())
+        for row in level_plan.tasks
     ]
     if incident.kind is IncidentKind.NO_DATA and not _reads_gauge(planned):
         planned.append(_read_gauge(incident, town, level_plan, now))
@@ -290,11 +299,11 @@ def _reads_gauge(planned: Sequence[TaskPlan]) -> bool:
 
 
 def _read_gauge(
-    incident: IncidentSnapshot, town: Municipality, level_plan: LevelPlan | None, now: datetime
+    incident: IncidentSnapshot, town: Municipality, level_plan: LevelPlan, now: datetime
 ) -> TaskPlan:
     """Silence is not all-clear: somebody looks, even where the protocol forgot to say so."""
     site = incident.site or incident.incident_id
-    assignee = roster_order(town, level_plan, now)[0] if level_plan else town.directory[0].person_id
+    assignee = roster_order(town, level_plan, now)[0]
     title = f"Leer la regla en {site}: el sensor dejó de reportar"
     return TaskPlan(TaskKind.READ_GAUGE, site, assignee, title, incident.site, None)
 

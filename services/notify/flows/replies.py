@@ -1,14 +1,36 @@
-"""What is done with an answer, whatever door it came by."""
+"""What is done with an answer, whatever door it came by: recorded first, then understood, then acted on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.vocabulary import Channel, Purpose
+from services.notify.domain import names
+from services.notify.domain.replies import Answer, Reading, Say, Wish, read
+from services.notify.flows import answers, sayings
+from services.notify.flows.answers import Outcome
+from services.notify.outbound import alerts, codes, messages, recipients, replies
+from services.notify.outbound.recipients import PERSON, Known
+from services.notify.work import Work
+
 if TYPE_CHECKING:
     from services.notify.app import App
+
+_PRESSED: Final = {"1": Say.ACKNOWLEDGE, "2": Say.PASS}
+_CODE_DIGITS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer of one phone; ``reply_id`` is the same for a repeat of the same message."""
+
+    reply_id: str
+    known: Known
+    channel: Channel
 
 
 async def on_reply(
@@ -32,7 +54,16 @@ async def on_reply(
         received_at: When the door stored the request.
         provider_id: The carrier's id of the message; a repeat does nothing.
     """
-    raise NotImplementedError
+    work = app.work(conn, municipality)
+    said = await _keep(work, recipient_id, Channel.SMS, text, received_at, provider_id)
+    if said is None:
+        return
+    reading = read(text)
+    if said.known.kind == PERSON:
+        outcome = await _from_duty(work, said, reading)
+    else:
+        outcome = await _from_resident(work, said, reading)
+    await _settle(work, said, [outcome] if isinstance(outcome, Outcome) else outcome)
 
 
 async def on_keypress(
@@ -50,4 +81,116 @@ async def on_keypress(
     ``1`` acknowledges, ``2`` passes to the next person, four digits are the person's code: they approve where
     the call asked for authority, else acknowledge. Anything else is recorded and does nothing.
     """
-    raise NotImplementedError
+    work = app.work(conn, municipality)
+    call = await messages.find(conn, municipality, message_id)
+    if call is None:
+        return
+    said = await _keep(work, call.recipient_id, Channel.VOICE, digits, received_at, provider_id)
+    if said is None:
+        return
+    await messages.answered(work.app.deliveries, conn, municipality, [message_id], work.now)
+    if said.known.kind != PERSON:
+        await _settle(work, said, [Outcome("heard" if digits == "1" else "pressed_other")])
+        return
+    await _settle(work, said, [await _pressed(work, said, call, digits)])
+
+
+async def _pressed(work: Work, said: Said, call: messages.Found, digits: str) -> Outcome:
+    person_id = said.known.recipient_id
+    if len(digits) == _CODE_DIGITS and digits.isdecimal():
+        say = Say.APPROVE if call.purpose is Purpose.AUTHORITY else Say.ACKNOWLEDGE
+        return await _answer(work, said, Answer(say, digits))
+    row = await alerts.find(work.conn, work.municipality, call.alert_id)
+    if row is None or digits not in _PRESSED:
+        return Outcome("pressed_other")
+    subject = answers.Subject.of_alert(row)
+    return await answers.apply(
+        work, subject, person_id, _PRESSED[digits], channel=said.channel, reply_id=said.reply_id
+    )
+
+
+async def _from_duty(work: Work, said: Said, reading: Reading) -> Outcome | list[Outcome]:
+    person_id = said.known.recipient_id
+    if reading.wish is Wish.VERIFY and reading.verify_code:
+        return await sayings.verified(work, reading.verify_code, said.known.language)
+    if reading.wish in {Wish.OPT_OUT, Wish.OPT_OUT_PERHAPS}:
+        return Outcome("staff_opt_out", "reply.staff_opt_out")
+    if await codes.is_locked(work.conn, work.municipality, person_id):
+        return Outcome("locked", "reply.locked")
+    if reading.answers:
+        return [await _answer(work, said, answer) for answer in reading.answers]
+    if reading.without_code:
+        return Outcome("without_code", "reply.without_code")
+    return Outcome("unknown", "reply.unknown_person")
+
+
+async def _answer(work: Work, said: Said, answer: Answer) -> Outcome:
+    """Act on one word with its code; a code that is not theirs counts as a guess."""
+    person_id = said.known.recipient_id
+    code = await codes.match(work.conn, work.municipality, person_id, answer.code, work.now)
+    if code is None:
+        locked = await codes.wrong_guess(work.conn, work.municipality, person_id, work.now)
+        return Outcome("locked", "reply.locked") if locked else Outcome("wrong_code", "reply.wrong_code")
+    subject = await answers.Subject.of_code(work, code)
+    if subject is None:
+        return Outcome("gone")
+    return await answers.apply(
+        work,
+        subject,
+        person_id,
+        answer.say,
+        channel=said.channel,
+        reply_id=said.reply_id,
+        code=answer.code,
+    )
+
+
+async def _from_resident(work: Work, said: Said, reading: Reading) -> Outcome:
+    who = said.known.recipient_id
+    if reading.wish is Wish.VERIFY and reading.verify_code:
+        return await sayings.verified(work, reading.verify_code, said.known.language)
+    if reading.wish is Wish.OPT_OUT:
+        await recipients.opt_out(work.conn, work.municipality, who, work.now)
+        return Outcome("opted_out", "reply.opted_out")
+    if reading.wish is Wish.OPT_OUT_PERHAPS:
+        return Outcome(sayings.ASKED, "reply.ask_opt_out")
+    if reading.wish in {Wish.CHOICE_1, Wish.CHOICE_2} and await sayings.was_asked(work, who, said.reply_id):
+        if reading.wish is Wish.CHOICE_1:
+            return Outcome("spoke_of_river", "reply.thanks")
+        await recipients.opt_out(work.conn, work.municipality, who, work.now)
+        return Outcome("opted_out", "reply.opted_out")
+    return Outcome("unknown", "reply.unknown_resident")
+
+
+async def _keep(
+    work: Work, recipient_id: str, channel: Channel, text: str, received_at: datetime, provider_id: str
+) -> Said | None:
+    """Record the answer; ``None`` for a repeat, or a recipient whom this town does not know."""
+    known = await recipients.find(work.conn, work.municipality, recipient_id)
+    if known is None:
+        return None
+    reply_id = names.derived("reply", work.municipality, provider_id)
+    new = await replies.keep(
+        work.conn,
+        work.municipality,
+        reply_id,
+        provider_id=provider_id,
+        recipient_id=recipient_id,
+        channel=channel,
+        text=text,
+        received_at=received_at,
+        cipher=work.app.cipher,
+    )
+    return Said(reply_id, known, channel) if new else None
+
+
+async def _settle(work: Work, said: Said, outcomes: list[Outcome]) -> None:
+    """Note what was made of it, and answer at most once."""
+    await sayings.answer(work, said.reply_id, said.known, outcomes)
+    await replies.settle(
+        work.conn,
+        work.municipality,
+        said.reply_id,
+        "+".join(dict.fromkeys(outcome.name for outcome in outcomes))[:64] or "nothing",
+        {"subjects": [outcome.subject for outcome in outcomes if outcome.subject]},
+    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify.tables import audit
@@ -34,3 +35,11 @@ async def note(
         "detail": dict(detail),
     }
     await conn.execute(insert_into(conn, audit).values(row))
+
+
+async def count_since(conn: AsyncConnection, municipality: str, action: str, since: datetime) -> int:
+    """Return how often this was noted since then."""
+    a = audit.c
+    count = sa.select(sa.func.count()).select_from(audit)
+    count = count.where(a.municipality == municipality, a.action == action, a.at >= since)
+    return int((await conn.execute(count)).scalar_one())

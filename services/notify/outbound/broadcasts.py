@@ -1,4 +1,4 @@
-"""Turn one broadcast into one message per resident, set-based, nearest first, in chunks that may stop and go on.
+"""Turn one broadcast into one message per resident: set-based, nearest first, in chunks that may go on later.
 
 Nothing here loops over residents: each chunk is one INSERT … SELECT, and the cursor moves in its transaction.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import Channel, MessageState
-from services.notify.tables import delivery, expansion, recipient
+from services.notify.tables import alert, delivery, expansion, recipient
 from services.runtime.database import insert_into
 
 CHUNK = 2_000
@@ -233,3 +233,16 @@ def _part(row: sa.RowMapping) -> Part:
         after=(row["after_distance_m"], row["after_recipient_id"]),
         written=row["written"],
     )
+
+
+async def alerts_of(conn: AsyncConnection, municipality: str, warning_id: str) -> list[str]:
+    """Return the broadcasts of a warning that are not yet fully expanded."""
+    e, a = expansion.c, alert.c
+    same = (a.municipality == e.municipality) & (a.alert_id == e.alert_id)
+    wanted = (
+        sa.select(e.alert_id)
+        .distinct()
+        .select_from(expansion.join(alert, same))
+        .where(e.municipality == municipality, a.warning_id == warning_id, e.done_at.is_(None))
+    )
+    return [alert_id for (alert_id,) in (await conn.execute(wanted)).tuples()]

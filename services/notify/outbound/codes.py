@@ -69,26 +69,20 @@ async def give(
 async def match(
     conn: AsyncConnection, municipality: str, person_id: str, digits: str, at: datetime
 ) -> Code | None:
-    """Return what this person's code stands for, if it is open and was not guessed at too often."""
+    """Return what this person's code stands for, an open question before one that is over.
+
+    A code that was guessed at too often or has expired stands for nothing.
+    """
     c = code.c
     wanted = (
         sa.select(c.subject_id, c.subject_kind, c.person_id, c.incident_id, c.code)
         .where(c.municipality == municipality, c.person_id == person_id, c.code == digits)
-        .where(c.closed_at.is_(None), c.locked_at.is_(None), c.expires_at > at)
-        .order_by(c.issued_at.desc())
+        .where(c.locked_at.is_(None), c.expires_at > at)
+        .order_by(c.closed_at.is_not(None), c.issued_at.desc())
         .limit(1)
     )
     row = (await conn.execute(wanted)).first()
     return Code(*row) if row else None
-
-
-async def closed(conn: AsyncConnection, municipality: str, person_id: str, digits: str) -> str | None:
-    """Return the subject of a code that this person once had and that is no longer open."""
-    c = code.c
-    wanted = sa.select(c.subject_id).where(
-        c.municipality == municipality, c.person_id == person_id, c.code == digits
-    )
-    return (await conn.execute(wanted.order_by(c.issued_at.desc()).limit(1))).scalar_one_or_none()
 
 
 async def wrong_guess(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> bool:

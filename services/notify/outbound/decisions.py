@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.events.base import Reason
 from schemas.events.decisions import CoordinatorDecided
-from schemas.vocabulary import Ruling
+from schemas.vocabulary import NOTIFY_VERBS, Ruling
 from services.notify.tables import decision
 from services.runtime.database import insert_into
 
@@ -55,3 +55,17 @@ async def rule(
     new: dict[str, Any] = {"ruling": ruling.value, "reasons": [reason.model_dump() for reason in reasons]}
     new |= {"ruled_by": by, "ruled_at": at}
     return (await conn.execute(sa.update(decision).where(mine).values(new))).rowcount == 1
+
+
+async def waiting(conn: AsyncConnection, municipality: str, incident_id: str) -> list[CoordinatorDecided]:
+    """Return decisions of our own verbs about this incident that have no answer yet, oldest first."""
+    d = decision.c
+    ours = [verb.value for verb in NOTIFY_VERBS]
+    wanted = (
+        sa.select(d.payload)
+        .where(d.municipality == municipality, d.incident_id == incident_id)
+        .where(d.ruling.is_(None), d.verb.in_(ours))
+        .order_by(d.received_at, d.decision_id)
+    )
+    rows = (await conn.execute(wanted)).scalars()
+    return [CoordinatorDecided.model_validate(payload) for payload in rows]

@@ -68,6 +68,6 @@ async def keep(
     new = {name: value for name, value in row.items() if name not in {"municipality", "incident_id"}}
     keys = ["municipality", "incident_id"]
     upsert = insert.on_conflict_do_update(
-        index_elements=keys, set_=new, where=incident.c.version < snapshot.version
+        index_elements=keys, set_=new, where=incident.c.version <= snapshot.version
     )
     return (await conn.execute(upsert)).rowcount == 1

@@ -53,13 +53,14 @@ async def settle(
 
 
 async def outcomes_since(
-    conn: AsyncConnection, municipality: str, recipient_id: str, since: datetime
+    conn: AsyncConnection, municipality: str, recipient_id: str, since: datetime, *, but: str = ""
 ) -> list[str]:
-    """Return what was made of this person's answers since then, newest first."""
+    """Return what was made of this person's answers since then, newest first, but for one."""
     p = reply.c
     wanted = (
         sa.select(p.outcome)
         .where(p.municipality == municipality, p.recipient_id == recipient_id, p.received_at >= since)
+        .where(p.reply_id != but)
         .order_by(p.received_at.desc(), p.reply_id)
         .limit(20)
     )

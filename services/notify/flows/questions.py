@@ -1,0 +1,53 @@
+"""End a question of authority: answered, or no longer worth asking."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.events.base import Reason
+from schemas.vocabulary import Purpose
+from services.notify.domain.warning import Step, may, move
+from services.notify.flows import alerting
+from services.notify.outbound import alerts, requests, warnings
+from services.notify.outbound.requests import Request
+from services.notify.work import Work
+
+RELEASE: Final = "release"
+REPLAN: Final = "replan"
+VOIDED: Final = "voided"
+
+
+async def void(work: Work, request: Request, why: Reason) -> None:
+    """End a request that no longer fits; its question falls away on every phone."""
+    closed = await requests.close(
+        work.conn,
+        work.municipality,
+        request.request_id,
+        VOIDED,
+        by=None,
+        reasons=(*request.reasons, why),
+        at=work.now,
+    )
+    if not closed:
+        return
+    await work.app.timers.cancel(work.conn, work.municipality, RELEASE, request.request_id)
+    head = await warnings.find(work.conn, work.municipality, request.warning_id)
+    if head and request.purpose is Purpose.WARNING and may(head.state, Step.VOID):
+        state = move(head.state, Step.VOID)
+        await warnings.set_state(work.conn, work.municipality, head.warning_id, state, work.now)
+    row = await alerts.find(work.conn, work.municipality, request.alert_id)
+    if row is not None:
+        await alerting.close(work, row, alerting.SUPERSEDED)
+
+
+async def close(work: Work, request: Request) -> None:
+    """Stop ringing for a request that was answered."""
+    await work.app.timers.cancel(work.conn, work.municipality, RELEASE, request.request_id)
+    row = await alerts.find(work.conn, work.municipality, request.alert_id)
+    if row is not None:
+        await alerting.close(work, row, alerting.ANSWERED)
+
+
+async def ask_again(work: Work, incident_id: str) -> None:
+    """Have the incident planned afresh at once, in a transaction of its own."""
+    await work.app.timers.set(work.conn, work.municipality, REPLAN, incident_id, "ask", work.now)

@@ -1,0 +1,77 @@
+"""Find the words of one ring: which question, about which warning, with which code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from schemas.events.base import Reason
+from schemas.events.incidents import IncidentSnapshot
+from schemas.vocabulary import Purpose
+from services.notify.domain import compose
+from services.notify.domain.authority import release_for
+from services.notify.domain.catalogue import Catalogue
+from services.notify.domain.escalation import Ring
+from services.notify.outbound import codes, incidents, requests, warnings
+from services.notify.outbound.alerts import Alert
+from services.notify.work import Work
+
+CODE_LIFE = timedelta(hours=12)
+_STOPS_WORDS = ("lint.", "plan.mixed_message", "warning.content_changed")
+
+
+async def of_ring(work: Work, row: Alert, ring: Ring, why: Sequence[Reason]) -> tuple[str, str] | None:
+    """Return text and language for this person, or ``None`` when what it was about is gone."""
+    if ring.person_id not in work.town.person_of:
+        return None
+    held = await incidents.find(work.conn, work.municipality, row.incident_id)
+    if held is None:
+        return None
+    catalogue = work.catalogue_of(ring.person_id)
+    subject = ("request", row.request_id) if row.request_id else ("alert", row.alert_id)
+    code = await codes.give(
+        work.conn,
+        work.municipality,
+        work.app.cipher.code_key,
+        subject,
+        ring.person_id,
+        incident_id=row.incident_id,
+        at=work.now,
+        expires_at=work.now + CODE_LIFE,
+    )
+    text = await _text(work, row, held.snapshot, code, catalogue)
+    text = compose.with_reasons(text, why, catalogue)
+    said = compose.for_channel(
+        text,
+        ring.channel,
+        asks=row.request_id is not None,
+        exercise_id=row.exercise_id,
+        catalogue=catalogue,
+    )
+    return said, catalogue.language
+
+
+async def _text(work: Work, row: Alert, incident: IncidentSnapshot, code: str, catalogue: Catalogue) -> str:
+    if row.request_id is None:
+        problem = [reason for reason in row.reasons if reason.code.startswith(_STOPS_WORDS)]
+        return compose.page(work.town, incident, code, catalogue, problem)
+    asked = await requests.find(work.conn, work.municipality, row.request_id)
+    if asked is None:
+        return compose.page(work.town, incident, code, catalogue)
+    snapshot = await warnings.version_of(work.conn, work.municipality, asked.warning_id, asked.version)
+    if snapshot is None:
+        return compose.page(work.town, incident, code, catalogue)
+    if asked.purpose is Purpose.RENEWAL:
+        head = await warnings.find(work.conn, work.municipality, asked.warning_id)
+        ends_at = head.valid_until if head and head.valid_until else snapshot.valid_until
+        return compose.renewal_question(
+            work.town,
+            incident,
+            ends_at,
+            snapshot.valid_until,
+            work.now,
+            code=code,
+            catalogue=catalogue,
+        )
+    release = release_for(work.town, incident, snapshot.level, snapshot.zones, work.now)
+    return compose.question(work.town, incident, snapshot, code=code, release=release, catalogue=catalogue)
