@@ -1,0 +1,360 @@
+"""A whole deployment in one process, for stories: real handlers, real databases, a carrier with phones.
+
+    with Town(tmp_path, municipalities) as town:
+        town.gauge("rc-puente").reads(3.10)
+        town.phone("ana").expects_sms("flood").stays_silent()
+        town.wait(minutes=2)
+
+Only two parts are not the real ones: the broker is a list (``Pipe``) and the clock moves by hand. ``wait``
+goes from one due moment to the next and lets everything settle there, so no story sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import httpx
+from pydantic import SecretStr
+
+from municipio.decisions import decision_of, signed
+from municipio.keyring import make_keys
+from schemas.events.decisions import CoordinatorDecided
+from schemas.municipality import Municipality, load_all
+from schemas.topics import DECISIONS, INCIDENTS, READINGS
+from services.ingest.app import App as Ingest
+from services.ingest.outbound.catalogue import read_catalogue
+from services.ingest.settings import IngestSettings
+from services.notify.app import App as Notify
+from services.notify.inbound.door import Door
+from services.notify.inbound.spool_pull import SpoolPull, door_client
+from services.notify.outbound.carrier import TwilioCarrier
+from services.notify.outbound.spool import Spool
+from services.notify.outbound.twilio_http import BoundedTwilioHttp, Reach
+from services.notify.settings import NotifySettings
+from services.runtime.clock import HandClock
+from services.runtime.database import Database
+from services.runtime.health import Health
+from services.triage.app import App as Triage
+from services.triage.settings import TriageSettings
+from tests.support.fake_twilio import CarrierSettings as FakeSettings
+from tests.support.fake_twilio import FakeCarrier
+from tests.support.fake_twilio.clock import HandClock as CarrierClock
+from tests.support.fake_twilio.wire import listening
+from tests.support.phones import Phone, Phones
+from tests.support.pipe import Pipe
+from tests.support.towns import operator_key
+
+START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)  # 02:00 in El Salvador, a weekday night
+ADMIN: Final = "story-admin-token"
+MOST_ROUNDS: Final = 200
+ACCOUNT: Final = "AC" + "1" * 32
+TOKEN: Final = "story-carrier-token"
+
+
+class Town:
+    """One deployment serving every municipality under ``municipalities``.
+
+    Attributes:
+        phones: Every phone of the carrier; ``nothing_else`` is called when a story ends well.
+        pipe: The broker; ``is_down`` stops it.
+    """
+
+    def __init__(
+        self, data: Path, municipalities: Path, *, at: datetime = START, main: str | None = None
+    ) -> None:
+        self.data, self.municipalities = data, municipalities
+        self.clock = HandClock(at)
+        self.pipe = Pipe()
+        make_keys(data / "keys", municipalities)
+        self.folders: dict[str, Municipality] = dict(load_all(municipalities, keys_dir=data / "keys"))
+        self.main = main or sorted(self.folders)[0]
+        self._runner = asyncio.Runner()
+        self._stack = contextlib.AsyncExitStack()
+        self._keys: dict[str, str] = {}
+
+    # How a story speaks.
+
+    def gauge(self, sensor_id: str, municipality: str | None = None) -> Gauge:
+        return Gauge(self, municipality or self.main, sensor_id)
+
+    def phone(self, person_id: str, municipality: str | None = None) -> Phone:
+        """Return the phone of a person on duty."""
+        return self.phones[self.folder(municipality).person_of[person_id].phone]
+
+    def residents(self, zone: str, municipality: str | None = None) -> list[str]:
+        """Return the numbers of a zone's residents, nearest to the danger first."""
+        rows = [row for row in self.folder(municipality).residents if row.zone == zone]
+        return [row.phone for row in sorted(rows, key=lambda row: row.distance_m)]
+
+    def folder(self, municipality: str | None = None) -> Municipality:
+        return self.folders[municipality or self.main]
+
+    def wait(self, *, minutes: float = 0, hours: float = 0, seconds: float = 0) -> None:
+        """Let town time pass, stopping wherever something is due."""
+        self._run(
+            self._wait_until(self.clock.now() + timedelta(minutes=minutes, hours=hours, seconds=seconds))
+        )
+
+    def settle(self) -> None:
+        """Let everything that is due now happen, in every service and at the carrier."""
+        self._run(self._settle())
+
+    def incidents(self, municipality: str | None = None) -> list[dict[str, Any]]:
+        query = {"municipality": municipality or self.main}
+        return list(self._get(self.triage.http, "/admin/v1/incidents", query)["items"])
+
+    def warnings(self, municipality: str | None = None) -> list[dict[str, Any]]:
+        query = {"municipality": municipality or self.main}
+        return list(self._get(self.notify.http, "/admin/v1/warnings", query)["items"])
+
+    def tasks(self, municipality: str | None = None) -> list[dict[str, Any]]:
+        query = {"municipality": municipality or self.main}
+        return list(self._get(self.notify.http, "/admin/v1/tasks", query)["items"])
+
+    def decides(
+        self, operator: str, incident_id: str, verb: str, *, municipality: str | None = None, **fields: Any
+    ) -> str:
+        """Let an operator decide by command line; return ``applied``, ``refused``, ``expired`` or ``pending``."""
+        decision = self.decision(operator, incident_id, verb, municipality=municipality, **fields)
+        self.hands_over(decision, municipality)
+        return self.ruling(decision, municipality)
+
+    def decision(
+        self, operator: str, incident_id: str, verb: str, *, municipality: str | None = None, **fields: Any
+    ) -> CoordinatorDecided:
+        told = {"incident_id": incident_id, "verb": verb, "reason": "historia", **fields}
+        told.setdefault("decided_at", self.clock.now())
+        return signed(decision_of(operator, told), municipality or self.main, operator_key(operator))
+
+    def hands_over(self, decision: CoordinatorDecided, municipality: str | None = None) -> httpx.Response:
+        body = {
+            "municipality": municipality or self.main,
+            "decision": decision.model_dump(mode="json", exclude_none=True),
+        }
+        answer = self._run(self._request(self.notify.http, "POST", "/admin/v1/decisions", json=body))
+        self.settle()
+        return answer
+
+    def ruling(self, decision: CoordinatorDecided, municipality: str | None = None) -> str:
+        query = {"municipality": municipality or self.main}
+        return str(
+            self._get(self.notify.http, f"/admin/v1/decisions/{decision.decision_id}", query)["ruling"]
+        )
+
+    def restart(self, service: str) -> None:
+        """End a service as ``kill -9`` does and start it on what it left behind."""
+        self._run(self._restart(service))
+
+    # How the parts hang together.
+
+    def __enter__(self) -> Town:
+        self._run(self._start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.phones.nothing_else()
+        finally:
+            self._run(self._stack.aclose())
+            self._runner.close()
+
+    def _run(self, work: Any) -> Any:
+        return self._runner.run(work)
+
+    def _get(self, app: Any, path: str, query: dict[str, str]) -> dict[str, Any]:
+        answer = self._run(self._request(app, "GET", path, params=query))
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    async def _request(self, app: Any, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = more.pop("headers", {"Authorization": f"Bearer {ADMIN}"})
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://story") as client:
+            return await client.request(method, path, headers=headers, **more)
+
+    async def _start(self) -> None:
+        self.carrier = FakeCarrier(
+            FakeSettings(account_sid=ACCOUNT, auth_token=TOKEN), clock=CarrierClock(self.clock.now)
+        )
+        self.phones = Phones(self.carrier, pump=self.settle)
+        carrier_url = await self._stack.enter_async_context(self.carrier.serving())
+        self._told = {
+            "data_dir": self.data,
+            "municipalities_dir": self.municipalities,
+            "admin_token": SecretStr(ADMIN),
+            "twilio_account_sid": ACCOUNT,
+            "twilio_auth_token": SecretStr(TOKEN),
+            "twilio_api_base": carrier_url,
+            "sms_segments_per_s": 10_000,
+            "calls_per_s": 1_000,
+            "unresolved_after_s": 0,
+            "phone_key": SecretStr(base64.b64encode(b"k" * 32).decode()),
+        }
+        await self._open_door()
+        await self._start_ingest()
+        await self._start_triage()
+        await self._start_notify()
+        for town in self.folders:
+            body = {"municipality": town, "name": "historia"}
+            answer = await self._request(self.ingest.http, "POST", "/admin/v1/keys", json=body)
+            answer.raise_for_status()
+            self._keys[town] = answer.json()["key"]
+        await self._settle()
+
+    async def _open_door(self) -> None:
+        from services.notify.carrier_settings import CarrierSettings
+
+        # The door's public address is known only once it listens, and it checks signatures against it.
+        spool = Spool(self.data / "door.sqlite")
+        self._stack.push_async_callback(spool.close)
+        holder: dict[str, Any] = {}
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            await holder["door"].http(scope, receive, send)
+
+        url = await self._stack.enter_async_context(listening(application, "127.0.0.1", 0))
+        self._told |= {"public_url": url, "door_url": url}
+        holder["door"] = Door(CarrierSettings(**self._told), spool, self.clock, Health("door"))
+        self.carrier.message_in_at(f"{url}/twilio/message-in")
+
+    async def _start_ingest(self) -> None:
+        settings = IngestSettings(**self._told)
+        db = self._database("ingest")
+        self.ingest = Ingest(
+            settings,
+            db=db,
+            clock=self.clock,
+            catalogue=read_catalogue(settings),
+            publisher=self.pipe,
+            wall=self.clock.now,
+        )
+        await db.migrate("ingest")
+        await self.ingest.ticker.load()
+
+    async def _start_triage(self) -> None:
+        self.triage = Triage(
+            TriageSettings(**self._told),
+            db=self._database("triage"),
+            clock=self.clock,
+            municipalities=self.folders,
+            make_publisher=self._publisher,
+        )
+        await self.triage.start()
+
+    async def _start_notify(self) -> None:
+        settings = NotifySettings(**self._told)
+        self.notify = Notify(
+            settings,
+            db=self._database("notify"),
+            clock=self.clock,
+            municipalities=self.folders,
+            make_publisher=self._publisher,
+        )
+        await self.notify.start()
+        reach = Reach(production=False, base=settings.twilio_api_base, allow_numbers=frozenset())
+        http = BoundedTwilioHttp(reach, base=settings.twilio_api_base, total_s=5, limit=64)
+        carrier = TwilioCarrier(ACCOUNT, TOKEN, http, settings.public_url)
+        self._stack.push_async_callback(carrier.close)
+        await self.notify.send_through(carrier).recover()
+        door = door_client(settings.door_url, ADMIN)
+        self._stack.push_async_callback(door.aclose)
+        app = self.notify
+        self.pull = SpoolPull(app.db, app.cipher, door, app.resolver.town_of, app.resolver.wake)
+
+    def _database(self, service: str) -> Database:
+        db = Database(f"sqlite:///{self.data / service}.sqlite")
+        self._stack.push_async_callback(db.close)
+        return db
+
+    async def _publisher(self) -> Pipe:
+        return self.pipe
+
+    async def _restart(self, service: str) -> None:
+        await {"ingest": self._start_ingest, "triage": self._start_triage, "notify": self._start_notify}[
+            service
+        ]()
+        await self._settle()
+
+    async def _wait_until(self, end: datetime) -> None:
+        while self.clock.now() < end:
+            due = await self._next_due()
+            self.clock.set(min(end, due) if due and due > self.clock.now() else end)
+            await self._settle()
+
+    async def _next_due(self) -> datetime | None:
+        async with self.notify.db.reading() as conn:
+            notify = await self.notify.timers.next_due(conn)
+        async with self.triage.db.reading() as conn:
+            triage = await self.triage.timers.next_due(conn)
+        carrier_s = self.carrier.due_in_s()
+        carrier = self.clock.now() + timedelta(seconds=carrier_s) if carrier_s else None
+        return min((due for due in (notify, triage, carrier) if due is not None), default=None)
+
+    async def _settle(self) -> None:
+        for _ in range(MOST_ROUNDS):
+            if not await self._round():
+                return
+        raise AssertionError("the town does not come to rest")
+
+    async def _round(self) -> int:
+        moved = await self.carrier.settle()
+        for app in (self.ingest, self.triage, self.notify):
+            moved += await app.relay.drain() if not self.pipe.is_down else 0
+        moved += await self._deliver("triage", self.triage, (READINGS.name, DECISIONS.name))
+        moved += await self._deliver("notify", self.notify, (INCIDENTS.name, DECISIONS.name))
+        moved += await self.pull.pull()
+        moved += await self.notify.resolver.turn()
+        moved += await self.triage.timers.fire_due() + await self.notify.timers.fire_due()
+        assert self.notify.sender is not None
+        return moved + await self.notify.sender.turn()
+
+    async def _deliver(self, consumer: str, app: Any, topics: Sequence[str]) -> int:
+        count = 0
+        for topic in topics:
+            records = self.pipe.unread(consumer, topic)
+            count += len(records)
+            if records:
+                await app.consume(topic, records)
+        return count
+
+    async def post(self, municipality: str, body: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._keys[municipality]}"}
+        return await self._request(self.ingest.http, "POST", "/v1/readings", json=body, headers=headers)
+
+
+class Gauge:
+    """A gauge that reads something, now or at another time."""
+
+    def __init__(self, town: Town, municipality: str, sensor_id: str) -> None:
+        self._town, self._municipality, self.sensor_id = town, municipality, sensor_id
+
+    def reads(self, *values: float, at: datetime | None = None, every_min: float = 5) -> None:
+        """Send one reading, or several with town time passing between them."""
+        for place, value in enumerate(values):
+            if place:
+                self._town.wait(minutes=every_min)
+            self.sends(value, at=at)
+
+    def sends(self, value: float, *, at: datetime | None = None) -> dict[str, Any]:
+        """Send one reading and return the door's answer."""
+        body = {
+            "sensor_id": self.sensor_id,
+            "property": "river_level",
+            "value": value,
+            "unit": "m",
+            "observed_at": (at or self._town.clock.now()).isoformat(),
+        }
+        answer = self._town._run(self._town.post(self._municipality, body))
+        assert answer.status_code == 202, answer.text
+        self._town.settle()
+        return dict(answer.json())
