@@ -16,8 +16,8 @@ from tests.unit.triage.town import Desk, decision, load, reading
 
 
 @pytest.fixture
-async def desk(tmp_path: Path):
-    made = Desk(tmp_path, [load(tmp_path / "towns", confirm=2)])
+async def desk(tmp_path: Path, url: str):
+    made = Desk(tmp_path, [load(tmp_path / "towns", confirm=2)], url)
     await made.app.start()
     yield made
     await made.app.db.close()
@@ -98,6 +98,44 @@ async def test_owner_of_an_older_epoch_writes_nothing(desk: Desk) -> None:
     (sensor,) = await rows(desk, tables.sensor)
     assert sensor["count"] == 1
     assert list(desk.app.cache.all()) == []
+
+
+async def test_second_process_takes_a_partition_over_without_losing_or_repeating(desk: Desk) -> None:
+    """The first one's late batch is refused; the second one goes on from the rows, and so does the first."""
+    await desk.measure("villa", reading(1, 0, 3.1))
+    first, second = desk.app, desk.another_app()
+    late = desk.measured("villa", [reading(2, 5, 3.2)])
+    await second.consume(READINGS.name, [late])
+    with pytest.raises(Fenced):
+        await first.handle([late])
+    (sensor,) = await rows(desk, tables.sensor)
+    assert (sensor["count"], len(await desk.published("incident.classified"))) == (2, 1)
+    first.ownership.epochs.clear()
+    await first.consume(
+        READINGS.name, [late, desk.measured("villa", [reading(3, 10, 3.7), reading(4, 15, 3.7)])]
+    )
+    assert [one["level"] for one in await desk.published("incident.classified")] == [3, 4]
+    await second.db.close()
+
+
+async def test_towns_row_serves_two_partitions_of_two_processes(desk: Desk) -> None:
+    """Each process folds its own gauges; the town's row is decided over by one at a time, from the newest."""
+    other = desk.another_app()
+    await desk.measure("villa", reading(1, 0, 3.1), reading(2, 5, 3.2))
+    sensor = next(
+        one for one in ("g-002", "g-003") if desk.partition("villa", one) != desk.partition("villa", "g-001")
+    )
+    record = desk.measured("villa", [reading(1, 0, 3.1, sensor=sensor), reading(2, 5, 3.2, sensor=sensor)])
+    await other.consume(READINGS.name, [record])
+    await desk.measure("villa", reading(3, 10, 3.7), reading(4, 15, 3.7))
+    found = [
+        (one["zones"], one["version"], one["level"]) for one in await desk.published("incident.classified")
+    ]
+    zone = f"z-{sensor[2:]}"
+    assert found == [(["z-001"], 1, 3), ([zone], 1, 3), (["z-001"], 2, 4)]
+    (town,) = await rows(desk, tables.town)
+    assert town["seq"] == len(await rows(desk, tables.input_log))
+    await other.db.close()
 
 
 @pytest.mark.parametrize(
@@ -248,9 +286,9 @@ async def test_decision_about_a_closed_incident_is_refused(desk: Desk) -> None:
     assert len(await desk.published("incident.closed")) == 1
 
 
-async def test_two_towns_with_the_same_gauges_never_mix(tmp_path: Path) -> None:
+async def test_two_towns_with_the_same_gauges_never_mix(tmp_path: Path, url: str) -> None:
     """Same sensor, zone and rule ids: one town's river is not the other's."""
-    desk = Desk(tmp_path, [load(tmp_path / "towns", town, confirm=2) for town in ("villa", "puerto")])
+    desk = Desk(tmp_path, [load(tmp_path / "towns", town, confirm=2) for town in ("villa", "puerto")], url)
     await desk.app.start()
     await desk.measure("villa", reading(1, 0, 3.1))
     await desk.measure("puerto", reading(1, 0, 3.1))

@@ -66,28 +66,27 @@ def reading(
 class Desk:
     """One App on one database, fed with records; ``crash`` throws it away and opens another on the same."""
 
-    def __init__(
-        self, directory: Path, towns: Sequence[Municipality], clock: HandClock | None = None
-    ) -> None:
+    def __init__(self, directory: Path, towns: Sequence[Municipality], url: str | None = None) -> None:
         self.directory = directory
+        self.url = url or f"sqlite:///{directory / 'triage.sqlite'}"
         self.towns = {town.id: town for town in towns}
-        self.clock = clock or HandClock(START)
+        self.clock = HandClock(START)
         self.keys = directory / "keys"
         generate_keys(self.keys, ["ingest", "triage", "notify"])
         self.offsets: dict[tuple[str, int], int] = {}
-        self.app = self._new()
+        self.app = self.another_app()
 
-    def _new(self) -> App:
+    def another_app(self) -> App:
         settings = TriageSettings(
             keys_dir=self.keys, data_dir=self.directory, admin_token=SecretStr("an admin token")
         )
-        db = Database(f"sqlite:///{self.directory / 'triage.sqlite'}")
+        db = Database(self.url, schema="triage")
         return App(settings, db=db, clock=self.clock, municipalities=self.towns)
 
     async def crash(self) -> None:
         """Lose everything that is in memory."""
         await self.app.db.close()
-        self.app = self._new()
+        self.app = self.another_app()
         await self.app.start()
 
     def signer(self, service: str = "notify") -> Signer:
