@@ -91,9 +91,9 @@ def _refusal(response: httpx.Response, service: str) -> MunicipioError:
     parts = [str(said[name]) for name in ("title", "detail") if said.get(name)]
     parts += [f"{error.get('pointer', '')}: {error.get('detail', '')}" for error in said.get("errors") or []]
     sentence = f"{service} answered {status}: {'; '.join(parts) or 'no reason given'}"
-    if status in {401, 403}:
+    if status == 401:
         return WrongUse(f"{sentence} (MUNICIPIO_ADMIN_TOKEN is missing or not this copy's)")
-    if status in {404, 409, 422, 410}:
+    if status in {403, 404, 409, 410, 422}:
         return Refused(sentence)
     if status in {400, 405, 413, 415}:
         return WrongUse(sentence)

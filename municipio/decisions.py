@@ -6,7 +6,7 @@ import base64
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,17 +58,24 @@ def signed(decision: CoordinatorDecided, municipality: str, key: Ed25519PrivateK
     return decision.model_copy(update={"operator_signature": signature})
 
 
-def decision_of(operator_id: str, fields: Mapping[str, Any]) -> CoordinatorDecided:
-    """Return a new decision, made now, by command line."""
+def decision_of(
+    operator_id: str, fields: Mapping[str, Any], decided_at: datetime | str
+) -> CoordinatorDecided:
+    """Return a new decision by command line. ``decided_at`` is told by the town's clock."""
     return CoordinatorDecided.model_validate(
         {
             "decision_id": str(uuid.uuid4()),
             "operator_id": operator_id,
-            "decided_at": datetime.now(UTC),
+            "decided_at": decided_at,
             "via": Via.CLI,
             **{name: value for name, value in fields.items() if value is not None},
         }
     )
+
+
+def town_now(client: Client) -> str:
+    """Return what time it is in the town: a replay may have set its clock to another year."""
+    return str(client.get("notify", "/admin/v1/quiescence")["now"])
 
 
 def hand_over(client: Client, municipality: str, decision: CoordinatorDecided) -> dict[str, Any]:

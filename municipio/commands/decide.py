@@ -12,6 +12,7 @@ from municipio.context import DEFAULT_TOWN, AsJson, Data, Running, Town, running
 from municipio.errors import WrongUse
 
 if TYPE_CHECKING:
+    from schemas.events.decisions import CoordinatorDecided
     from schemas.municipality import Municipality
 
 _REFUSED = 1
@@ -50,12 +51,16 @@ def decide(
     copy = running(data)
     key = decisions.read_key(_key_file())
     town = _town(copy, municipality)
-    fields = {"version": version, "request_id": request, "level": level, "text": _texts(text), "until": until}
-    decision = _decision(
-        decisions.operator_of(key, town),
-        {"incident_id": incident, "verb": verb, "reason": reason, **fields},
-    )
-    client = copy.client()
+    fields: dict[str, Any] = {
+        "version": version,
+        "request_id": request,
+        "level": level,
+        "text": _texts(text),
+        "until": until,
+    }
+    fields |= {"incident_id": incident, "verb": _verb(verb), "reason": reason}
+    client, operator = copy.client(), decisions.operator_of(key, town)
+    decision = _decision(operator, fields, decisions.town_now(client))
     decisions.hand_over(client, town.id, decisions.signed(decision, town.id, key))
     ruled = decisions.ruling_of(client, town.id, decision.decision_id)
     if as_json:
@@ -82,17 +87,22 @@ def _town(copy: Running, municipality: str) -> Municipality:
         raise WrongUse(f"{err.errors[0]} (and {len(err.errors) - 1} more)") from err
 
 
-def _decision(operator: str, fields: dict[str, Any]) -> Any:
+def _verb(said: str) -> str:
+    from schemas.vocabulary import Verb
+
+    verbs = [verb.value for verb in Verb if verb is not Verb.UNKNOWN]
+    if said not in verbs:
+        raise WrongUse(f"{said} is not a verb; one of: {' '.join(verbs)}")
+    return said
+
+
+def _decision(operator: str, fields: dict[str, Any], decided_at: str) -> CoordinatorDecided:
     from pydantic import ValidationError
 
     from municipio.decisions import decision_of
-    from schemas.vocabulary import Verb
 
-    verbs = sorted(verb.value for verb in Verb if verb is not Verb.UNKNOWN)
-    if fields["verb"] not in verbs:
-        raise WrongUse(f"{fields['verb']} is not a verb; one of: {' '.join(verbs)}")
     try:
-        return decision_of(operator, fields)
+        return decision_of(operator, fields, decided_at)
     except ValidationError as err:
         first = err.errors(include_input=False, include_url=False)[0]
         raise WrongUse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from err

@@ -83,7 +83,7 @@ def test_warnings_are_asked_of_notify(services: StubServices, municipio: Municip
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(401, 2), (403, 2), (400, 2), (404, 1), (409, 1), (422, 1), (503, 3), (500, 70)]
+    ("status", "expected"), [(401, 2), (400, 2), (403, 1), (404, 1), (409, 1), (422, 1), (503, 3), (500, 70)]
 )
 def test_what_a_service_answers_becomes_an_exit_code(
     services: StubServices, municipio: Municipio, status: int, expected: int

@@ -35,7 +35,8 @@ def key_file(tmp_path: Path) -> Path:
 
 
 def decision() -> CoordinatorDecided:
-    return decisions.decision_of("marta", {"incident_id": "inc-1", "verb": "approve", "level": None})
+    fields = {"incident_id": "inc-1", "verb": "approve", "level": None}
+    return decisions.decision_of("marta", fields, "2026-05-02T13:15:00Z")
 
 
 def town(public_key: str) -> Municipality:
