@@ -51,17 +51,27 @@ async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
         if isinstance(app.clock, DatabaseClock):
             scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
         scheduler.start()
-        parts = [serve(app.http, *settings.address_of(SERVICE), stop), *(each.watch() for each in consumers)]
+        parts = [each.watch() for each in consumers]
         if settings.relay == "inside":
             parts.append(app.relay.run())
         connecting = asyncio.create_task(connect_forever(broker, up))
+        serving = asyncio.create_task(_door(app, stop))
         try:
             await together(stop, *parts)
+            await serving
         finally:
             connecting.cancel()
             scheduler.shutdown(wait=False)
             with contextlib.suppress(Exception):
                 await broker.stop()
+
+
+async def _door(app: App, stop: asyncio.Event) -> None:
+    """Serve until told to stop, then let requests in work end; a door that cannot open ends the process."""
+    try:
+        await serve(app.http, *app.settings.address_of(SERVICE), stop)
+    finally:
+        stop.set()
 
 
 async def _relay(settings: TriageSettings, stop: asyncio.Event) -> None:
