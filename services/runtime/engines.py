@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,7 +72,13 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
             cursor.execute(pragma)
         cursor.close()
 
+    def let_go(connection: Any, _record: Any, _error: Any) -> None:
+        # A task cancelled inside a transaction: closing alone keeps the lock as long as a statement lives.
+        with contextlib.suppress(Exception):
+            connection.rollback()
+
     sa.event.listen(engine.sync_engine, "connect", prepare)
+    sa.event.listen(engine.sync_engine, "invalidate", let_go)
     sa.event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
