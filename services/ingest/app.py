@@ -22,7 +22,7 @@ from services.ingest.inbound.group_commit import GroupCommit
 from services.ingest.inbound.http_readings import readings_router
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
-from services.ingest.outbound.ticks import Ticker
+from services.ingest.outbound.ticks import SETTLE_S, Ticker
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
@@ -70,7 +70,7 @@ class App:
         self.outbox = Outbox(RUNTIME, None, SERVICE, clock)
         self.dead_letters = DeadLetters(RUNTIME, self.outbox, SERVICE)
         self.acceptance = Acceptance(catalogue)
-        self.ticker = Ticker(db, clock)
+        self.ticker = Ticker(db, clock, settle_s=SETTLE_S if settings.relay == "inside" else 0.0)
         self.relay = self._relay(publisher)
         self.group = GroupCommit(
             self._commit, lambda each: len(each.readings), waiting_most=settings.ingest_waiting_most
@@ -150,6 +150,7 @@ class App:
             dead_letters=self.dead_letters,
             catalogue=self.catalogue,
             health=self.health,
+            ticker=self.ticker if self.settings.relay == "inside" else None,
             waiting=lambda: self.group.busy,
         )
         http = service_app(SERVICE, self.health, REGISTRY)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.outbound import figures, quarantine, sources
-from services.ingest.outbound.ticks import last_tick
+from services.ingest.outbound.ticks import Ticker, Told, last_tick
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
@@ -25,7 +25,10 @@ LOOK_EVERY_S: Final = 0.005
 
 
 class Watch:
-    """What can be asked of a running ingest; it changes nothing but the time of the next tick."""
+    """What can be asked of a running ingest; it changes nothing but the time of the next tick.
+
+    ``ticker``: Of the relay in this process; None where it runs in another.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Watch:
         dead_letters: DeadLetters,
         catalogue: Catalogue,
         health: Health,
+        ticker: Ticker | None,
         waiting: Callable[[], int],
     ) -> None:
         self._db = db
@@ -46,12 +50,13 @@ class Watch:
         self._dead_letters = dead_letters
         self._catalogue = catalogue
         self._health = health
+        self._ticker = ticker
         self._waiting = waiting
 
     async def quiescence(self) -> dict[str, Any]:
         """Say whether anything is under way. Ingest has no timers, so nothing is ever due."""
         unpublished, waiting = await self._relay.unpublished(), self._waiting()
-        told = await last_tick(self._db)
+        told = await self._told()
         return {
             "schema": "municipio/quiescence/1",
             "now": self._clock.now().isoformat(),
@@ -78,7 +83,7 @@ class Watch:
         until = time.monotonic() + TICK_WITHIN_S
         await self._wake()
         while True:
-            told = await last_tick(self._db)
+            told = await self._told()
             if told is not None and now <= told.now <= self._clock.now():
                 return {"schema": "municipio/tick/1", "now": told.now.isoformat()}
             if told is not None and told.is_binding and told.now > self._clock.now():
@@ -87,7 +92,13 @@ class Watch:
                 raise Problem(503, "No tick", "readings wait for the broker, or the relay does not run")
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def _told(self) -> Told | None:
+        # A relay in another process leaves word in the database.
+        return self._ticker.told if self._ticker else await last_tick(self._db)
+
     async def _wake(self) -> None:
+        if self._ticker:
+            self._ticker.ask()
         self._outbox.wake()
         if self._db.dialect == "postgresql":
             async with self._db.transaction() as conn:

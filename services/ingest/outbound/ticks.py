@@ -25,7 +25,20 @@ from services.runtime.errors import Retriable
 from services.runtime.outbox import Outgoing
 
 EVERY_S: Final = 1.0
+SETTLE_S: Final = 0.1
 _NAMESPACE: Final = uuid.UUID("5e0a3c1e-5a0b-5c7b-8f53-3f1d6a2c9d40")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the rules have been told of the time.
+
+    Attributes:
+        is_binding: Readings were accepted, so the rules will not be told of an earlier time.
+    """
+
+    now: datetime
+    is_binding: bool
 
 
 class Ticker:
@@ -37,11 +50,23 @@ class Ticker:
     """
 
     def __init__(
-        self, db: Database, clock: Clock, *, monotonic_s: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        settle_s: float = 0.0,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``settle_s``: how long a jump of a clock that stands still waits for ``ask``, which ends the wait.
+
+        Whoever moves the clock by hand then posts and asks: one tick a step in place of two.
+        """
         self._db = db
         self._clock = clock
+        self._settle_s = settle_s
         self._monotonic_s = monotonic_s
+        self._is_asked = False
+        self._jump: tuple[int, float] | None = None
         self._last: dict[int, datetime | None] = dict.fromkeys(range(READINGS.partitions))
         self._ticked_s = float("-inf")
         self._generation: int | None = None
@@ -54,6 +79,11 @@ class Ticker:
         """What every partition has been told; None before the first tick."""
         told = [moment for moment in self._last.values() if moment is not None]
         return min(told) if len(told) == len(self._last) else None
+
+    @property
+    def told(self) -> Told | None:
+        """The same with whether it binds, as it is stored."""
+        return None if self.last is None else Told(self.last, self._is_bound)
 
     @property
     def is_held(self) -> bool:
@@ -80,11 +110,26 @@ class Ticker:
         """Return the ticks to publish now, or nothing. Asked before the unpublished readings are read."""
         # The generation first: a jump between the two is then seen again in the next round.
         generation, now = self._clock.generation, self._clock.now()
-        is_early = self._monotonic_s() - self._ticked_s < EVERY_S
-        if generation == self._generation and is_early:
+        if not self._is_time(generation):
             return ()
         self._offered = now, generation
         return [_tick(now, p) for p, told in self._last.items() if self._is_news(now, told)]
+
+    def ask(self) -> None:
+        """Have the next round of the relay tick, if the clock has moved."""
+        self._is_asked = True
+
+    def _is_time(self, generation: int) -> bool:
+        now_s = self._monotonic_s()
+        if self._is_asked:
+            return True
+        if generation == self._generation:
+            return now_s - self._ticked_s >= EVERY_S
+        if getattr(self._clock, "rate", 1.0) != 0:
+            return True
+        if self._jump is None or self._jump[0] != generation:
+            self._jump = generation, now_s
+        return now_s - self._jump[1] >= self._settle_s
 
     def _is_news(self, now: datetime, told: datetime | None) -> bool:
         return told is None or now > told or (now < told and not self._is_bound)
@@ -94,6 +139,7 @@ class Ticker:
         if self._offered is None:
             return
         now, self._generation = self._offered
+        self._is_asked = False
         self._last |= {each.partition: now for each in outgoing if each.partition is not None}
         self._ticked_s = self._monotonic_s()
         if self._saving is None or self._saving.done():
@@ -108,26 +154,14 @@ class Ticker:
         saved: Told | None = None
         # A database that is away shall not stop the clock; a later tick is stored when it is back.
         with contextlib.suppress(Retriable):
-            while self.last is not None and saved != Told(self.last, self._is_bound):
-                saved = Told(self.last, self._is_bound)
+            while (told := self.told) is not None and saved != told:
+                saved = told
                 row = {"now": saved.now, "is_binding": saved.is_binding}
                 async with self._db.transaction() as conn:
                     statement = insert_into(conn, TICK).values(municipality=EVERY_MUNICIPALITY, **row)
                     await conn.execute(
                         statement.on_conflict_do_update(index_elements=["municipality"], set_=row)
                     )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the rules have been told of the time.
-
-    Attributes:
-        is_binding: Readings were accepted, so the rules will not be told of an earlier time.
-    """
-
-    now: datetime
-    is_binding: bool
 
 
 async def last_tick(db: Database) -> Told | None:

@@ -325,5 +325,5 @@ async def test_town_that_does_not_come_to_rest_is_given_up_with_the_reason() -> 
         return httpx.Response(200, json=quiescence(busy=3))
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        with pytest.raises(DependencyDown, match="ingest is busy"):
+        with pytest.raises(DependencyDown, match="triage is busy"):
             await Rest(http, URLS, quiet.NoTraffic(), within_s=0.05).until_quiet(at(0))
