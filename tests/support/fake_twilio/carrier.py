@@ -58,6 +58,7 @@ class FakeCarrier:
         remembered = list(self.ledger.entries)
         self.texting.restore(remembered)
         self.calling.restore(remembered)
+        self.replying.restore(remembered)
         self.app = Starlette(routes=[*TwilioApi(self).routes(), *ControlApi(self).routes()])
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from tests.support.fake_twilio import twiml
 from tests.support.fake_twilio.checks import MessageOrder
@@ -28,6 +30,17 @@ class Replying:
         self._x.agenda.after(after_s, partial(self._hand_in, sid, phone, to, words, to_sid))
         return sid
 
+    def restore(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Hand in again what an earlier process had not got rid of."""
+        open_ones: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            if entry["kind"] == "answer" and entry["channel"] == "sms":
+                open_ones[entry["answer"]] = entry
+            elif entry["kind"] == "answer_taken":
+                open_ones.pop(entry["answer"], None)
+        for sid, entry in open_ones.items():
+            self._x.agenda.after(0, partial(self._post, sid, entry["phone"], entry["to"], entry["words"]))
+
     def _on_read(self, message: Message) -> None:
         for words, after_ms in self._x.handsets.replies(message.to, message.body):
             self.say(message.to, message.sender, words, after_s=after_ms / 1000, to_sid=message.sid)
@@ -37,6 +50,9 @@ class Replying:
         self._x.ledger.add(
             "answer", answer=sid, phone=phone, channel="sms", words=words, to=to, to_sid=to_sid
         )
+        await self._post(sid, phone, to, words)
+
+    async def _post(self, sid: str, phone: str, to: str, words: str) -> None:
         url = self._x.settings.message_in
         answer, attempts = (
             await self._x.webhooks.insist(url, self._fields(sid, phone, to, words)) if url else (None, 0)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.support.fake_twilio import CarrierSettings, FakeCarrier, HandClock
+from tests.support.fake_twilio.checks import call_order
 from tests.support.fake_twilio.ledger import Ledger
 from tests.unit.fake_twilio.conftest import ANA, BETO, SENDER, Api, Door, Now
 
@@ -105,3 +106,34 @@ async def test_say_goes_to_the_last_writer(api: Api, carrier: FakeCarrier, door:
     await carrier.settle()
     assert told.status_code == 202
     assert [fields["To"] for url, fields, _ in door.posts if url.endswith("/in")] == [SENDER]
+
+
+async def test_reply_under_way_survives_a_kill(tmp_path: Path, now: Now, door: Door) -> None:
+    """A reply that no door had taken when the carrier was killed is handed in by its successor, once."""
+    path = tmp_path / "ledger.ndjson"
+    settings = CarrierSettings(message_in="http://door.test/in", answer_attempts=1)
+    first = FakeCarrier(settings, clock=HandClock(now), poster=door, ledger=path)
+    first.ledger.add("answer", answer="SM1", phone=ANA, channel="sms", words="SI 47", to=SENDER, to_sid=None)
+    second = FakeCarrier(settings, clock=HandClock(now), poster=door, ledger=path)
+    await second.settle()
+    third = FakeCarrier(settings, clock=HandClock(now), poster=door, ledger=path)
+    await third.settle()
+    assert [(fields["MessageSid"], fields["Body"]) for _, fields, _ in door.posts] == [("SM1", "SI 47")]
+
+
+async def test_call_under_way_has_failed_after_a_kill(tmp_path: Path, now: Now, door: Door) -> None:
+    """A call that rang when the carrier was killed has failed, is told so, and can be looked up."""
+    path = tmp_path / "ledger.ndjson"
+    form = {
+        "To": [ANA],
+        "From": [SENDER],
+        "Url": ["http://door.test/v"],
+        "StatusCallback": ["http://door.test/s"],
+    }
+    first = FakeCarrier(CarrierSettings(), clock=HandClock(now), poster=door, ledger=path)
+    sid = first.calling.accept(call_order(form)).sid
+    await first.settle()
+    second = FakeCarrier(CarrierSettings(), clock=HandClock(now), poster=door, ledger=path)
+    await second.settle()
+    assert second.calling.by_sid[sid].status == "failed"
+    assert [fields["CallStatus"] for _, fields, _ in door.posts] == ["failed"]
