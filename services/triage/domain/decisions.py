@@ -126,7 +126,7 @@ def _close(book: Book, town: TownState, incident: Incident, decision: Decision) 
 
 
 def _still_danger(book: Book, town: TownState, incident: Incident) -> Reason | None:
-    for condition in deciding(town, incident):
+    for condition in _in_rulebook(book, deciding(town, incident)):
         if condition.level > incident.overruled.get(condition.key, 0):
             return reason(
                 "decision.still_danger",
@@ -139,13 +139,18 @@ def _still_danger(book: Book, town: TownState, incident: Incident) -> Reason | N
 
 def _blind(book: Book, town: TownState, incident: Incident, level: int) -> Reason | None:
     """Refuse to go below what a silent source last said, unless another site shows its zones lower."""
-    for condition in deciding(town, incident):
+    for condition in _in_rulebook(book, deciding(town, incident)):
         if condition.silent and not _seen_elsewhere(book, town, condition, level):
             since = silent_since(town, condition.sensor_id) or incident.observed_at
             return reason(
                 "decision.blind", sensor=condition.sensor_id, since=moment(book, since), level=level
             )
     return None
+
+
+def _in_rulebook(book: Book, conditions: list[Condition]) -> list[Condition]:
+    """Leave out what two signatures took out of the folder: a dismantled gauge would bar every decision."""
+    return [one for one in conditions if one.rule_id in book.levels and one.sensor_id in book.sensors]
 
 
 def _seen_elsewhere(book: Book, town: TownState, silent: Condition, level: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.triage.domain import verdicts
 from services.triage.domain.changes import Change, ConditionMoved, Signal
 from services.triage.domain.inputs import Reading
-from services.triage.domain.rulebook import Book, SensorRules
+from services.triage.domain.rulebook import Book, Levels, SensorRules
 from services.triage.domain.state import SensorState, Track
 from services.triage.domain.window import edition
 
@@ -23,18 +23,19 @@ class Outcome:
 
 @dataclass(slots=True)
 class Folding:
-    """A usable reading, the rules and the state of its sensor."""
+    """A reading, the rules and the state of its sensor. ``in_force``: at the reading's own time."""
 
     book: Book
     rules: SensorRules
     state: SensorState
     reading: Reading
     out: Outcome
+    in_force: tuple[Levels, ...]
 
     def move(self, rule_id: str, track: Track, level: int, *, is_revision: bool = False) -> None:
         """Bring the condition to ``level``: a verdict with its reasons, and a signal for stage 2."""
         before, track.level, track.since = track.level, level, self.reading.observed_at
-        rule = edition(self.rules.at(self.reading.observed_at), rule_id)
+        rule = edition(self.in_force, rule_id)
         if rule is None:
             verdict = verdicts.rule_ended(self.book, self.rules.by_id[rule_id], self.reading, before)
         else:

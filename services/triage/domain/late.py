@@ -38,7 +38,7 @@ def fold_very_late(folding: Folding) -> None:
     """
     reading, newest = folding.reading, folding.state.newest
     too_old = newest is not None and newest[0] - reading.observed_at > OLDEST_THAT_RAISES
-    for rule in folding.rules.at(reading.observed_at):
+    for rule in folding.in_force:
         track = folding.state.tracks[rule.id]
         reached = 0 if too_old else _confirmed(rule, track, reading.value)
         if reached > track.level:

@@ -29,7 +29,7 @@ def fold_reading(book: Book, state: SensorState, reading: Reading, out: Outcome)
     if rules is None:
         state.unusable += 1
         return
-    folding = Folding(book, rules, state, reading, out)
+    folding = Folding(book, rules, state, reading, out, rules.at(reading.observed_at))
     if state.rulebook != book.version:
         _adopt_rulebook(folding)
     if not _decides(folding):
@@ -61,11 +61,14 @@ def _count(state: SensorState, reading: Reading) -> bool:
 
 def _decides(folding: Folding) -> bool:
     """Return whether the reading may decide anything; if not, say so where it would have alerted."""
-    rules, state, reading = folding.rules, folding.state, folding.reading
-    in_force = rules.at(reading.observed_at)
-    is_read = reading.property == rules.property and all(rule.unit == reading.unit for rule in in_force)
-    if is_read and reading.quality == GOOD:
-        return True
+    rules, reading, in_force = folding.rules, folding.reading, folding.in_force
+    if reading.quality == GOOD and reading.property == rules.property:
+        for rule in in_force:
+            if rule.unit != reading.unit:
+                break
+        else:
+            return True
+    state = folding.state
     state.unusable += 1
     folding.out.changes.extend(
         verdicts.not_usable(folding.book, rule, reading, state.tracks[rule.id].level)
@@ -103,9 +106,8 @@ def _fold_newest(folding: Folding, kept: Kept) -> None:
     state, rules = folding.state, folding.rules
     state.window.append(kept)
     state.newest = kept
-    in_force = rules.at(kept[0])
     for rule_id, track in state.tracks.items():
-        rule, before = edition(in_force, rule_id), track.provisional
+        rule, before = edition(folding.in_force, rule_id), track.provisional
         track.provisional = step(rule, rules.by_id[rule_id], before, kept[2])
         if rule is not None and rule.ladder.confirm > 1 and before is not track.provisional:
             _say_waiting(folding, rule, before, track)
@@ -121,6 +123,13 @@ def _fold_newest(folding: Folding, kept: Kept) -> None:
         level = max(track.provisional.level, track.held)
         if level != track.level:
             folding.move(rule_id, track, level)
+
+
+def _held(state: SensorState, track: Track) -> int:
+    """Return the condition of a rule that a late reading holds, and let go what the watermark has passed."""
+    if track.held_until is not None and state.watermark is not None and track.held_until < state.watermark:
+        track.held, track.held_until = 0, None
+    return max(track.provisional.level, track.held)
 
 
 def _settle(folding: Folding, kept: Kept) -> None:

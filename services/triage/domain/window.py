@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from services.triage.domain.level import Standing
@@ -55,7 +55,7 @@ def refold(rules: SensorRules, window: Sequence[Kept], rule_id: str, track: Trac
     return peak
 
 
-def passed(rules: SensorRules, state: SensorState) -> Iterator[Kept]:
+def passed(rules: SensorRules, state: SensorState) -> Sequence[Kept]:
     """Move the watermark and take out of the window what it has passed, oldest first."""
     window = state.window
     watermark = window[-1][0] - rules.lateness
@@ -63,9 +63,9 @@ def passed(rules: SensorRules, state: SensorState) -> Iterator[Kept]:
         watermark = max(watermark, window[len(window) - MAX_WINDOW][0])
     if state.watermark is None or watermark > state.watermark:
         state.watermark = watermark
-    gone = 0
-    while window[gone][0] < state.watermark:
-        yield window[gone]
-        gone += 1
-    if gone:
-        del window[:gone]
+    if window[0][0] >= state.watermark:
+        return ()
+    end = bisect_left(window, state.watermark, key=lambda kept: kept[0])
+    gone = window[:end]
+    del window[:end]
+    return gone

@@ -59,12 +59,8 @@ class OnCoordinatorDecided:
         except Refused as refused:
             await self._refuse(record, refused)
             return
-        try:
-            async with self.db.transaction() as conn:
-                await self.stage_two.decide(conn, envelope.municipality, event, record)
-        except BaseException:
-            self.stage_two.town_store.forget(envelope.municipality)
-            raise
+        async with self.db.transaction() as conn:
+            await self.stage_two.decide(conn, envelope.municipality, event, record)
 
     def _check(self, envelope: Envelope, event: CoordinatorDecided) -> None:
         """Check the person's own signature where no code vouches for it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.envelope import EVERY_MUNICIPALITY, EnvelopeError
@@ -19,6 +20,8 @@ from services.triage.handlers.stage_two import StageTwo
 from services.triage.outbound.sensor_cache import Place, SensorCache
 from services.triage.outbound.sensors import SensorStore
 from services.triage.towns import Towns
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ class ReadingsBatch:
         async with self._db.reading() as conn:
             for place in sorted(missing):
                 partition, municipality = place
+                if municipality not in self._towns:
+                    log.error("triage.municipality_unknown", municipality=municipality, partition=partition)
                 states = await self._sensors.load_partition(conn, municipality, partition)
                 self._cache.put(place, states)
 
@@ -158,11 +163,11 @@ def _open(record: Record) -> Opened:
     except EnvelopeError as err:
         raise OursMalformed(record.topic, record.partition, record.offset, str(err)) from None
     content: Sequence[Reading] | Tick
-    if envelope.type == on_sensor_measured.TYPE:
+    if envelope.type == on_sensor_measured.TYPE and envelope.municipality != EVERY_MUNICIPALITY:
         content = on_sensor_measured.readings_of(record)
     elif envelope.type == on_clock_ticked.TYPE:
         content = on_clock_ticked.tick_of(record)
     else:
-        reason = "type.unknown: no such type on this topic in this release"
+        reason = "type.unknown: no such type, or not for this municipality, in this release"
         raise OursMalformed(record.topic, record.partition, record.offset, reason)
     return Opened(envelope.id, record.partition, envelope.municipality, content)

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.database import insert_into
+from services.runtime.database import after_commit, insert_into
 from services.triage.domain.state import STATE_VERSION, TownState, decode_town, encode
 from services.triage.errors import BrokenInvariant, UnknownState
 from services.triage.tables import input_log, town
@@ -27,8 +27,8 @@ class LockedTown:
 class TownStore:
     """The tables ``town`` and ``input_log``.
 
-    Decoded states are kept in memory and used again only when the row's ``seq`` is still the same; a state
-    is changed in place, so ``forget`` it when its transaction failed.
+    Decoded states are kept in memory and used again only when the row's ``seq`` is still the same. A state
+    is changed in place, so it leaves the memory when it is locked and comes back when it is committed.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class TownStore:
         if seq is None:
             await self.create(conn, municipality)
             return await self.lock(conn, municipality)
-        known = self._known.get(municipality)
+        known = self._known.pop(municipality, None)
         if known is not None and known.seq == seq:
             return known
         raw = (await conn.execute(sa.select(town.c.state).where(is_it))).scalar_one()
@@ -55,8 +55,7 @@ class TownStore:
             raise UnknownState(f"town {municipality}: state version {state.v} is newer than this release")
         if state.municipality != municipality:
             raise BrokenInvariant(f"town {municipality}: its row holds the state of {state.municipality}")
-        self._known[municipality] = LockedTown(seq, state)
-        return self._known[municipality]
+        return LockedTown(seq, state)
 
     async def save(
         self,
@@ -78,13 +77,11 @@ class TownStore:
             .where(town.c.municipality == municipality)
             .values(seq=locked.seq, state=encode(locked.state))
         )
+        after_commit(conn, (self, municipality), lambda: self._known.update({municipality: locked}))
 
-    def forget(self, municipality: str | None = None) -> None:
-        """Drop what is kept in memory, of one town or of all."""
-        if municipality is None:
-            self._known.clear()
-        else:
-            self._known.pop(municipality, None)
+    def forget(self) -> None:
+        """Drop what is kept in memory."""
+        self._known.clear()
 
     async def folder_hash(self, conn: AsyncConnection, municipality: str) -> str | None:
         """Return the hash of the folder that was activated last."""

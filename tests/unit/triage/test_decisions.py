@@ -101,6 +101,15 @@ def test_nothing_is_lowered_or_closed_while_the_gauge_is_dead(book: Book) -> Non
     assert state.town.incidents[incident_id].level == 3
 
 
+def test_gauge_taken_out_of_the_folder_bars_nothing(book: Book) -> None:
+    """It will never report again, and two people signed that it is gone."""
+    state, incident_id = flooded(book)
+    state, _ = fold(book, state, [Tick(at(200))])
+    left = {sensor_id: rules for sensor_id, rules in book.sensors.items() if sensor_id != "g-001"}
+    _, changes = fold(dataclasses.replace(book, sensors=left), state, [said(incident_id, "lower", level=0)])
+    assert code(changes) == "decision.lowered"
+
+
 def test_another_site_that_shows_the_zone_lets_a_person_lower(tmp_path: Path) -> None:
     """Two gauges of different sites stand for one zone: the living one may be believed."""
     written = write_town(tmp_path, "villa", zones=1, residents_per_zone=1, sensors_per_zone=2)

@@ -17,7 +17,7 @@ from services.triage.domain.state import empty
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORD = ROOT.parent / "shared" / "data" / "sensors" / "guaiba_portoalegre_15min_2024.csv"
-TOWN = ROOT / "deploy" / "municipalities" / "porto-alegre-ensayo"
+TOWN = ROOT / "deploy" / "rehearsals" / "porto-alegre-ensayo"
 LOCAL = timezone(timedelta(hours=-3))
 
 
