@@ -14,6 +14,7 @@ EVERY_MUNICIPALITY = "*"
 MAX_ATTRIBUTE_CHARS = 512
 
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REQUIRED = ("id", "source", "type", "municipality")
 
 
@@ -122,6 +123,8 @@ def _text(attribute: str, raw: bytes) -> str:
         raise EnvelopeError(attribute, "is not UTF-8") from err
     if len(text) > MAX_ATTRIBUTE_CHARS:
         raise EnvelopeError(attribute, f"is longer than {MAX_ATTRIBUTE_CHARS} characters")
+    if _CONTROL.search(text):
+        raise EnvelopeError(attribute, "contains a control character")  # CloudEvents 1.0, type system.
     return text
 
 

@@ -61,11 +61,12 @@ class Database:
             DatabaseDown, DatabaseBusy, DatabaseFull: Retriable; a commit that ended so may have happened.
         """
         callbacks: dict[object, Callable[[], None]] = {}
-        with translated():
+        with translated(is_remote=self.dialect == "postgresql"):
             async with self._one_writer, self._writing.connect() as conn:
                 conn.info[_AFTER_COMMIT] = callbacks
                 async with conn.begin():
                     yield conn
+                del conn.info[_AFTER_COMMIT]
         for callback in callbacks.values():
             callback()
 
@@ -76,7 +77,7 @@ class Database:
         Raises:
             DatabaseDown, DatabaseBusy: Retriable.
         """
-        with translated():
+        with translated(is_remote=self.dialect == "postgresql"):
             async with self._reading.connect() as conn, conn.begin():
                 yield conn
 

@@ -55,14 +55,22 @@ def _of_sqlstate(state: str) -> Retriable | None:
     return None
 
 
+_FROM_SQLITE = (exc.DBAPIError, exc.TimeoutError)
+_FROM_POSTGRESQL = (*_FROM_SQLITE, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn errors that time may heal into ``Retriable``; let every other one pass."""
+def translated(*, is_remote: bool) -> Iterator[None]:
+    """Turn errors that time may heal into ``Retriable``; let every other one pass.
+
+    Only a remote database fails with ``OSError``; elsewhere that is a fault of the handler's own.
+    """
+    kinds = _FROM_POSTGRESQL if is_remote else _FROM_SQLITE
     try:
         yield
     except Retriable:
         raise
-    except (exc.DBAPIError, exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as err:
+    except kinds as err:
         fault = as_fault(err)
         if fault is None:
             raise

@@ -147,11 +147,16 @@ def _row(record: Record, reason: str, detail: str, at: datetime, is_attack: bool
         "value": record.value[:KEPT_BYTES],
         "value_bytes": len(record.value),
         "value_sha256": hashlib.sha256(record.value).hexdigest(),
-        "reason": reason[:128],
-        "detail": detail[:1000],
+        "reason": _text(reason, 128),
+        "detail": _text(detail, 1000),
         "is_attack": is_attack,
         "at": at,
     }
+
+
+def _text(text: str, most: int) -> str:
+    """Return text that any database keeps: bounded, without the null character that PostgreSQL refuses."""
+    return text.replace("\x00", "\ufffd")[:most]
 
 
 def _bounded(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

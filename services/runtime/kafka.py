@@ -14,7 +14,7 @@ from faststream import AckPolicy
 from faststream.kafka import ConsumerRecord, KafkaBroker, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from services.runtime import process
+from services.runtime import process, tolerant_records
 from services.runtime.consumer import Consumer, Handle
 from services.runtime.fence import Gate
 from services.runtime.health import Health
@@ -30,6 +30,7 @@ GRACE_S = 15.0
 
 def kafka_broker(settings: RuntimeSettings, service: str) -> KafkaBroker:
     """Return the broker of a service's consumers; publishing is the relay's alone."""
+    tolerant_records.install()
     return KafkaBroker(
         settings.kafka_bootstrap,
         client_id=f"{service}-{settings.slot}",

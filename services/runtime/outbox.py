@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -99,7 +99,11 @@ class Outbox:
         return f"municipio_{self._service}_outbox"
 
     async def add(self, conn: AsyncConnection, municipality: str, outgoing: Sequence[Outgoing]) -> None:
-        """Keep records for publication, signed where their topic demands it; then wake the relay."""
+        """Keep records for publication, signed where their topic demands it; then wake the relay.
+
+        Raises:
+            EnvelopeError: An attribute that no reader would accept; a bug of the caller.
+        """
         if not outgoing:
             return
         at = self._clock.now()
@@ -131,6 +135,8 @@ class Outbox:
 
     @staticmethod
     def _row(municipality: str, each: Outgoing, at: datetime) -> dict[str, Any]:
+        headers = each.envelope.headers()
+        Envelope.parse(headers)  # What no reader could open must fail here, in the handler that made it.
         return {
             "municipality": municipality,
             "lane": int(each.lane),
@@ -139,7 +145,7 @@ class Outbox:
             "partition": each.partition,
             "hold": each.hold,
             "event_id": each.envelope.id,
-            "headers": pack_headers(each.envelope.headers()),
+            "headers": pack_headers(headers),
             "value": each.value,
             "created_at": at,
         }
@@ -197,6 +203,3 @@ def _pending(row: sa.RowMapping) -> Pending:
 
 def _chunks(ids: list[Any], size: int) -> list[list[Any]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)]
-
-
-DrainHook = Callable[[], Sequence[Outgoing]]

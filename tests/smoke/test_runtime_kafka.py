@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from schemas.envelope import Envelope
 from schemas.vocabulary import Lane
@@ -149,6 +151,41 @@ async def test_records_pass_in_order_whatever_their_headers(station: Station) ->
     station.consume("readings.external", handle)
     await until(lambda: len(values) >= 20)
     assert values == [b"%d" % number for number in range(20)]
+
+
+async def test_a_header_name_that_is_not_utf8_blocks_no_partition(station: Station) -> None:
+    """An outsider could stop a partition for ever with one record."""
+    producer = AIOKafkaProducer(bootstrap_servers=station.settings.kafka_bootstrap)
+    await producer.start()
+    run = uuid.uuid4().hex[:6].encode()
+    for value in (b"before", b"between"):
+        await producer.send_and_wait("readings.external", value, key=run, partition=1)
+    await producer.send_batch(with_bad_name(producer, run), "readings.external", partition=1)
+    await producer.send_and_wait("readings.external", b"after", key=run, partition=1)
+    await producer.stop()
+    seen: list[tuple[bytes, tuple[tuple[str, bytes], ...]]] = []
+
+    async def handle(records: Sequence[Record]) -> None:
+        seen.extend((record.value, record.headers) for record in records if record.key == run)
+
+    station.consume("readings.external", handle)
+    await until(lambda: len(seen) >= 5)
+    bad = (("\\xff\\xfeZZ", b"x"),)
+    assert seen == [(b"before", ()), (b"between", ()), (b"good", ()), (b"bad", bad), (b"after", ())]
+
+
+def with_bad_name(producer: AIOKafkaProducer, key: bytes) -> BatchBuilder:
+    """Return a batch that no client would build: good, then a record with a broken header name."""
+    batch = producer.create_batch()
+    batch.append(key=key, value=b"good", timestamp=None)
+    batch.append(key=key, value=b"bad", timestamp=None, headers=[("ZZZZ", b"x")])
+    batch.close()
+    raw = bytearray(batch._build())
+    at = raw.index(b"ZZZZ")
+    raw[at : at + 2] = b"\xff\xfe"
+    raw[17:21] = calc_crc32c(bytes(raw[21:])).to_bytes(4, "big")
+    batch._buffer = raw
+    return batch
 
 
 async def test_relay_to_consumer_keeps_order_per_key(station: Station) -> None:

@@ -77,6 +77,18 @@ async def test_a_huge_record_is_cut_and_its_size_kept(db, letters) -> None:
     assert kept.municipality == "*"
 
 
+async def test_a_null_character_stops_no_dead_letter(db, letters) -> None:
+    """PostgreSQL refuses it in text; the bytes themselves are kept."""
+    record = Record(
+        "readings.external", 0, 1, b"\x00", b"\x00", (("\x00", b"\x00"), ("ce_municipality", b"a\x00"))
+    )
+    async with db.transaction() as conn:
+        assert await letters.add(conn, record, "value.invalid", "a\x00b", START)
+    async with db.reading() as conn:
+        (kept,) = await letters.list(conn)
+    assert (kept.value, kept.detail, kept.municipality) == (b"\x00", "a\ufffdb", "*")
+
+
 async def test_an_attack_is_marked(db, letters) -> None:
     """What is paged can be told apart from what is only wrong."""
     async with db.transaction() as conn:

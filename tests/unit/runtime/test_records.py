@@ -75,10 +75,11 @@ def test_an_unknown_type_from_outside_is_refused() -> None:
     ("header", "reason"),
     [
         (("ce_id", b"\xff"), "envelope.id"),
+        (("ce_id", b"a\x00b"), "envelope.id"),
         (("ce_time", b"yesterday"), "envelope.time"),
         (None, "envelope.specversion"),
     ],
-    ids=["id not UTF-8", "no time", "no headers at all"],
+    ids=["id not UTF-8", "null in the id", "no time", "no headers at all"],
 )
 def test_a_bad_envelope_from_outside_is_refused(header: tuple[str, bytes] | None, reason: str) -> None:
     """FastStream would have skipped it in silence."""

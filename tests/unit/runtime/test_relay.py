@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.envelope import EnvelopeError
 from schemas.vocabulary import Lane
 from services.runtime import relay as relay_module
 from services.runtime.clock import HandClock
@@ -78,6 +79,12 @@ async def test_records_leave_in_the_order_of_acceptance(db: Database, tables, ou
     assert await relay.drain() == 3
     assert broker.names == ["a1", "b1", "a2"]
     assert await relay.drained()
+
+
+async def test_an_envelope_nobody_could_read_is_refused_at_once(db: Database, outbox) -> None:
+    """The handler that made it fails, not the relay, which would publish nothing ever after."""
+    with pytest.raises(EnvelopeError, match="id"):
+        await accept(db, outbox, outgoing("x" * 600))
 
 
 async def test_what_leaves_is_what_was_accepted(db: Database, tables, outbox) -> None:
