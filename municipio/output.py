@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_WIDTH_IN_FILE = 200
+
 
 def print_json(name: str, body: Mapping[str, Any]) -> None:
     """Print one object with its schema first."""
@@ -26,16 +28,19 @@ def print_table(title: str, columns: Mapping[str, str], rows: Sequence[Mapping[s
         print(f"{title}: none")
         return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
+    for position, heading in enumerate(columns.values()):
+        # The first column is the id that the next command wants: never broken into pieces.
+        table.add_column(heading, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(cell(row.get(key)) for key in columns))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDTH_IN_FILE).print(table)
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Print one thing as ``name: value`` lines; lists of reasons as indented lines."""
     for name, value in fields.items():
+        if name == "schema":
+            continue
         if isinstance(value, list) and value:
             print(f"{name}:")
             for entry in value:
@@ -53,7 +58,7 @@ def cell(value: Any) -> str:
     if isinstance(value, Mapping):
         if "text" in value and "code" in value:
             return str(value["text"])
-        return ", ".join(f"{key}={cell(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key}={cell(inner)}" for key, inner in value.items()) or "—"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value)) or "—"
     return str(value)

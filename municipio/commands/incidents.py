@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -58,5 +59,12 @@ def show(
     if as_json:
         print_json("incident", answer)
     else:
-        print_fields(answer)
+        print_fields({**answer, "versions": [_version(one) for one in answer.get("versions", [])]})
     return 0
+
+
+def _version(one: Mapping[str, Any]) -> str:
+    """Return one version of many in a line: its reasons in full stand in the JSON."""
+    reasons = one.get("reasons") or [{}]
+    why = reasons[0].get("text")
+    return f"{one.get('version')}: level {one.get('level')}, {one.get('classified_at')}, {why}"

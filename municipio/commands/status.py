@@ -25,7 +25,7 @@ def status(data: Data = None, as_json: AsJson = False) -> int:
         for item in items:
             print(f"{item['service']}: {'ready' if item['ready'] else 'NOT READY'}")
             for name, value in item.items():
-                if name not in {"service", "ready", "schema"}:
+                if name not in {"service", "ready", "schema"} and value not in ({}, []):
                     print(f"  {name}: {cell(value)}")
     if any(item.get("down") for item in items):
         return _DOWN

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -104,39 +105,30 @@ def left_in(data: Path) -> list[str]:
     ]
 
 
-def test_up_then_ctrl_c_leaves_nothing_and_runs_again(tmp_path: Path) -> None:
-    """Twice on the same folder; each time no process, lock, socket or port is left."""
-    data, base = tmp_path / "copy", free_base()
-    for _ in range(2):
-        with up(data, base) as process:
-            assert "municipio/up/1" == ready(process)["schema"]
-            process.send_signal(signal.SIGINT)
-            assert 130 == process.wait(STOPPED_WITHIN_S)
-        assert [] == belonging_to(data)
-        assert [] == left_in(data)
-        assert not [port for port in asdict(Ports.from_base(base)).values() if is_taken(port)]
+def assert_refused(data: Path, base: int) -> None:
+    """The same folder, or the same ports: one sentence, exit 3."""
+    for code, said in (refused(data, free_base()), refused(data.with_name("other"), base)):
+        assert (3, 1) == (code, len(said.splitlines())), said
+        assert "in use" in said
 
 
-def test_a_second_copy_says_what_is_in_its_way(tmp_path: Path) -> None:
-    """The same folder, or the same ports: one sentence, exit 3, and the first copy goes on."""
+def test_up_refuses_a_second_copy_stops_on_ctrl_c_runs_again_and_dies_with_its_starter(
+    tmp_path: Path,
+) -> None:
+    """Whatever ends it, no process is left; after Ctrl-C no lock, socket or port either."""
     data, base = tmp_path / "copy", free_base()
     with up(data, base) as first:
-        ready(first)
-        for code, said in (refused(data, free_base()), refused(tmp_path / "other", base)):
-            assert (3, 1) == (code, len(said.splitlines())), said
-            assert "in use" in said
+        assert "municipio/up/1" == ready(first)["schema"]
+        assert_refused(data, base)
         assert first.poll() is None
-
-
-def test_a_copy_whose_starter_was_killed_stops_too(tmp_path: Path) -> None:
-    """Kill -9 of `municipio up` itself leaves no orphan."""
-    import time
-
-    data, base = tmp_path / "copy", free_base()
-    with up(data, base) as process:
-        ready(process)
-        process.kill()
-        process.wait()
+        first.send_signal(signal.SIGINT)
+        assert 130 == first.wait(STOPPED_WITHIN_S)
+    assert ([], []) == (belonging_to(data), left_in(data))
+    assert not [port for port in asdict(Ports.from_base(base)).values() if is_taken(port)]
+    with up(data, base) as second:
+        ready(second)
+        second.kill()
+        second.wait()
         until = time.monotonic() + STOPPED_WITHIN_S
         while belonging_to(data) and time.monotonic() < until:
             time.sleep(0.2)
