@@ -24,7 +24,7 @@ from services.runtime.settings import RuntimeSettings
 log = structlog.get_logger()
 
 CONNECT_AGAIN_S = 0.5
-CONNECT_AGAIN_S_MAX = 5.0
+CONNECT_AGAIN_S_MAX = 1.5
 GRACE_S = 15.0
 
 
