@@ -35,7 +35,8 @@ class Target:
     """The running copy.
 
     Attributes:
-        urls: Of ``ingest``, ``triage`` and ``notify``.
+        urls: Of ``ingest``, ``triage`` and ``notify``; where ``door`` and ``carrier`` are named, they have
+            to come to rest too, and what the carrier does later is a stop of its own.
         key: For ``POST /v1/readings``; without it one is made, and revoked at the end.
         kafka_bootstrap: By which ``max`` sees what is under way between services; without it their own
             word is taken.
