@@ -124,7 +124,8 @@ class Resolver:
                 if rounds % PRUNE_EVERY_ROUNDS == 0:
                     await self.prune()
                 rounds += 1
-                await asyncio.wait_for(self._woken.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._woken.wait()
             except TimeoutError:
                 continue
             except Retriable as err:

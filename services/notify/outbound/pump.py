@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import structlog
@@ -103,10 +104,9 @@ class Pump:
         if claimed:
             await self._launch(claimed)
             return
-        try:
-            await asyncio.wait_for(self.woken.wait(), IDLE_S)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S):  # wait_for may lose a cancellation before Python 3.12
+                await self.woken.wait()
 
     async def _slot(self) -> None:
         """Wait until there is a slot; while probing, until the message in flight has come back."""

@@ -103,7 +103,8 @@ class Spool:
         if found or wait_s <= 0:
             return found
         try:
-            await asyncio.wait_for(self._news.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._news.wait()
         except TimeoutError:
             return []
         return await self._run(lambda: self._read(seq, limit))
