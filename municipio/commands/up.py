@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from municipio.context import data_dir
-from municipio.errors import DependencyDown
+from municipio.errors import DependencyDown, Refused
 from municipio.paths import MUNICIPALITIES
 from municipio.ports import DEFAULT_BASE
 
@@ -78,12 +78,19 @@ def _run(stack: Stack, *, demo: bool, as_json: bool) -> int:
         stack.ready()
     _say_ready(stack, time.monotonic() - began, as_json=as_json)
     if demo:
-        from municipio.demo import play
-
-        play(stack)
+        _play(stack)
     while stack.is_running():
         time.sleep(0.5)
     raise DependencyDown(f"The process manager ended; see {stack.copy.data / 'supervisor'}.")
+
+
+def _play(stack: Stack) -> None:
+    from municipio.demo import play
+
+    try:
+        play(stack)
+    except Refused as err:  # Time does not go back: this folder's town has lived through that night.
+        print(f"The river was not played again: {err}")
 
 
 def _waiting() -> AbstractContextManager[object]:
