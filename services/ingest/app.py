@@ -22,7 +22,7 @@ from services.ingest.inbound.group_commit import GroupCommit
 from services.ingest.inbound.http_readings import readings_router
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
-from services.ingest.outbound.ticks import SETTLE_S, Ticker
+from services.ingest.outbound.ticks import SAVE_EVERY_S, SETTLE_S, Ticker
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
@@ -70,7 +70,13 @@ class App:
         self.outbox = Outbox(RUNTIME, None, SERVICE, clock)
         self.dead_letters = DeadLetters(RUNTIME, self.outbox, SERVICE)
         self.acceptance = Acceptance(catalogue)
-        self.ticker = Ticker(db, clock, settle_s=SETTLE_S if settings.relay == "inside" else 0.0)
+        is_inside = settings.relay == "inside"
+        self.ticker = Ticker(
+            db,
+            clock,
+            settle_s=SETTLE_S if is_inside else 0.0,
+            save_every_s=SAVE_EVERY_S if is_inside else 0.0,
+        )
         self.relay = self._relay(publisher)
         self.group = GroupCommit(
             self._commit, lambda each: len(each.readings), waiting_most=settings.ingest_waiting_most

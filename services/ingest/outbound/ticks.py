@@ -26,6 +26,7 @@ from services.runtime.outbox import Outgoing
 
 EVERY_S: Final = 1.0
 SETTLE_S: Final = 0.1
+SAVE_EVERY_S: Final = 0.5
 _NAMESPACE: Final = uuid.UUID("5e0a3c1e-5a0b-5c7b-8f53-3f1d6a2c9d40")
 
 
@@ -55,15 +56,18 @@ class Ticker:
         clock: Clock,
         *,
         settle_s: float = 0.0,
+        save_every_s: float = 0.0,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """``settle_s``: how long a jump of a clock that stands still waits for ``ask``, which ends the wait.
 
         Whoever moves the clock by hand then posts and asks: one tick a step in place of two.
+        ``save_every_s``: real seconds between two savings, where nobody else reads what is saved.
         """
         self._db = db
         self._clock = clock
         self._settle_s = settle_s
+        self._save_every_s = save_every_s
         self._monotonic_s = monotonic_s
         self._is_asked = False
         self._jump: tuple[int, float] | None = None
@@ -162,6 +166,7 @@ class Ticker:
                     await conn.execute(
                         statement.on_conflict_do_update(index_elements=["municipality"], set_=row)
                     )
+                await asyncio.sleep(self._save_every_s)
 
 
 async def last_tick(db: Database) -> Told | None:

@@ -15,6 +15,9 @@ from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.outbox import Outgoing
 from services.runtime.publishing import PublishFailed
+from tests.support.postgres import PostgresCluster, fresh_database, postgres, run_sql
+
+__all__ = ["postgres"]
 
 START = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 
@@ -66,11 +69,29 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
+async def sqlite_db(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'ingest.sqlite'}")
     await database.migrate("ingest")
     yield database
     await database.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.smoke)])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Every test of the store runs on both databases."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'ingest.sqlite'}")
+        await database.migrate("ingest")
+        yield database
+        await database.close()
+        return
+    cluster: PostgresCluster = request.getfixturevalue("postgres")
+    async with fresh_database(cluster) as url:
+        await run_sql(url, "CREATE SCHEMA ingest")
+        database = Database(url, schema="ingest")
+        await database.migrate("ingest")
+        yield database
+        await database.close()
 
 
 @pytest.fixture

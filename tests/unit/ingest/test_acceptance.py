@@ -1,5 +1,6 @@
 """What one transaction of ingest does with the readings of any towns."""
 
+import asyncio
 from collections import Counter
 
 import sqlalchemy as sa
@@ -81,3 +82,23 @@ async def test_series_remembers_the_newest_reading(db: Database, acceptance: Acc
     await take(db, acceptance, ("alta", [reading(minute=0)]))
 
     assert [reading(minute=30).observed_at] == [row["observed_at"] for row in await rows_of(db, SERIES)]
+
+
+async def test_concurrent_transactions_number_without_holes_and_repeat_nothing(
+    db: Database, acceptance: Acceptance
+) -> None:
+    """As two replicas on one PostgreSQL would: overlapping batches, each reading more than once."""
+    batches = [
+        [reading(minute=minute, sensor=sensor) for minute in range(start, start + 6) for sensor in sensors]
+        for start in range(0, 24, 3)
+        for sensors in (("rio-1", "rio-2"), ("rio-2", "rio-1"))
+    ]
+    counts = await asyncio.gather(*(take(db, acceptance, ("alta", batch)) for batch in batches))
+
+    stored = await rows_of(db, READING)
+    for sensor in ("rio-1", "rio-2"):
+        mine = sorted(row["n"] for row in stored if row["sensor_id"] == sensor)
+        assert list(range(1, 28)) == mine
+        by_id = [row["n"] for row in sorted(stored, key=lambda r: r["id"]) if row["sensor_id"] == sensor]
+        assert mine == by_id
+    assert sum(each[0][Outcome.ACCEPTED] for each in counts) == len(stored)

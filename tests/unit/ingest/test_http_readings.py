@@ -29,9 +29,11 @@ GOOD = {
 
 
 @pytest.fixture
-def app(db: Database, clock: HandClock, publisher: FakePublisher, tmp_path: Path) -> App:
+def app(sqlite_db: Database, clock: HandClock, publisher: FakePublisher, tmp_path: Path) -> App:
     settings = IngestSettings(admin_token=SecretStr("administrator"), data_dir=tmp_path)
-    return App(settings, db=db, clock=clock, catalogue=CATALOGUE, publisher=publisher, wall=lambda: START)
+    return App(
+        settings, db=sqlite_db, clock=clock, catalogue=CATALOGUE, publisher=publisher, wall=lambda: START
+    )
 
 
 @pytest.fixture
