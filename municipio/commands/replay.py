@@ -112,4 +112,4 @@ def _tell(summary: Summary) -> None:
     if said["broken"]:
         print_table("Broken rows", {"file": "file", "row": "row", "reason": "why"}, said["broken"])
     if said["rejected"]:
-        print_table("Refused", {"index": "row", "pointer": "field", "detail": "why"}, said["rejected"])
+        print_table("Refused", {"file": "file", "row": "row", "reason": "why"}, said["rejected"])
