@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query
 
 from schemas.events.incidents import IncidentSnapshot
+from services.runtime.dead_letter import DeadLetter
 from services.runtime.http import Problem, admin_guard, service_app
 from services.runtime.metrics import REGISTRY
 from services.triage.domain.state import SensorState
@@ -72,6 +73,14 @@ def admin_app(app: App) -> FastAPI:
             found = await app.changes.list(conn, municipality, after=cursor, limit=limit)
         return _page("changes", list(found), found[-1]["seq"] if found else None, limit)
 
+    @routes.get("/dead-letters")
+    async def get_dead_letters(cursor: int = 0, limit: Limit = 100) -> Json:
+        async with app.db.reading() as conn:
+            found = await app.dead_letters.list(conn, after=cursor, limit=limit)
+        return _page(
+            "dead-letters", [_letter(each) for each in found], found[-1].id if found else None, limit
+        )
+
     http.include_router(routes)
     return http
 
@@ -107,6 +116,22 @@ def _shown(app: App, municipality: str, snapshot: IncidentSnapshot) -> Json:
     """Return a version as JSON, with the town's own word for its level."""
     labels = app.towns.book(municipality).labels
     return {**snapshot.model_dump(mode="json"), "label": labels[snapshot.level]}
+
+
+def _letter(letter: DeadLetter) -> Json:
+    """Return where a refused record stood and why it was refused; never what it says."""
+    return {
+        "id": letter.id,
+        "municipality": letter.municipality,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "is_attack": letter.is_attack,
+        "state": letter.state,
+        "at": letter.at.isoformat(),
+    }
 
 
 def _proof(state: SensorState) -> Json:

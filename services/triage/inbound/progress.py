@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.topics import DECISIONS, READINGS
 from services.runtime.clock import TownClock
+from services.runtime.metrics import REGISTRY
 from services.triage.domain.silence import next_deadline
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ async def status(app: App) -> Json:
         "ready": report.is_well,
         "troubles": report.troubles,
         "now": app.clock.now().isoformat(),
+        "lag": {topic: _lag(topic) for topic in (READINGS.name, DECISIONS.name)},
         "outbox_oldest_s": {lane.name.lower(): age.total_seconds() for lane, age in ages.items()},
         "dead_letters": dead,
         "attempts_on_authority": attacks,
@@ -64,6 +67,12 @@ async def status(app: App) -> Json:
         "silent_sensors": _silent(app),
         "ticks": {str(part): tick.isoformat() for part, tick in sorted(app.cache.last_tick.items())},
     }
+
+
+def _lag(topic: str) -> int | None:
+    """Return how many records are not yet handled, as the consumer last saw; None before it looked."""
+    lag = REGISTRY.get_sample_value("municipio_consumer_lag_records", {"topic": topic})
+    return None if lag is None else int(lag)
 
 
 def _behind(app: App, now: datetime) -> list[int]:

@@ -30,7 +30,7 @@ async def door(desk: Desk):
 
 
 async def test_admin_asks_for_the_token(desk: Desk, door: httpx.AsyncClient) -> None:
-    for route in ("status", "quiescence", "incidents", "incidents/x", "verdicts", "changes"):
+    for route in ("status", "quiescence", "incidents", "incidents/x", "verdicts", "changes", "dead-letters"):
         answer = await door.get(f"/admin/v1/{route}", headers={"Authorization": "Bearer no"})
         assert answer.status_code == 401
 
@@ -124,6 +124,8 @@ async def test_status_counts_attempts_on_authority(desk: Desk, door: httpx.Async
     await desk.decide("villa", decision("i-1", Verb.CLOSE), signed_by=None)
     status = (await door.get("/admin/v1/status")).json()
     assert (status["attempts_on_authority"], status["dead_letters"]) == (1, 1)
+    (letter,) = (await door.get("/admin/v1/dead-letters")).json()["items"]
+    assert (letter["municipality"], letter["reason"]) == ("villa", "signature.absent")
     assert status["municipalities"] == {"puerto": {"open_incidents": 0}, "villa": {"open_incidents": 0}}
 
 
