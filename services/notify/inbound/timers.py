@@ -58,7 +58,7 @@ class Alarms:
         if held is None or held.snapshot.state is IncidentState.CLOSED:
             return
         work = await self._work(conn, timer, request.incident_id)
-        await releasing.try_release(work, request, held.snapshot)
+        await releasing.at_its_time(work, request, held.snapshot)
 
     async def replan(self, conn: AsyncConnection, timer: Timer) -> None:
         await responding.replan(self._plain(conn, timer), timer.subject)

@@ -32,4 +32,4 @@ async def texts(conn: AsyncConnection, municipality: str, body_ids: Sequence[str
     """Return the words as they stand in the table now, by id."""
     b = body.c
     wanted = sa.select(b.body_id, b.text).where(b.municipality == municipality, b.body_id.in_(body_ids))
-    return dict((await conn.execute(wanted)).tuples().all())
+    return dict([tuple(row) for row in await conn.execute(wanted)])

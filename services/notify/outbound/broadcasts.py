@@ -134,7 +134,7 @@ async def told_of(conn: AsyncConnection, municipality: str, warning_id: str) -> 
         .where(r.municipality == municipality, r.recipient_id.in_(_told(municipality, warning_id)))
         .order_by(r.recipient_id)
     )
-    return [(zone, who, language) for zone, who, language in (await conn.execute(wanted)).tuples()]
+    return [(zone, who, language) for zone, who, language in await conn.execute(wanted)]
 
 
 def _told(municipality: str, warning_id: str) -> sa.Select[tuple[str]]:
@@ -218,7 +218,8 @@ def _messages(
         "maybe_duplicate": sa.false(),
     }
     typed = [sa.cast(value, column[name].type).label(name) for name, value in values.items()]
-    return list(values), sa.select(*typed)
+    # SQLite takes "ON CONFLICT" behind a bare FROM for a join; a WHERE ends it.
+    return list(values), sa.select(*typed).where(sa.text("1 = 1"))
 
 
 def _part(row: sa.RowMapping) -> Part:
@@ -245,4 +246,4 @@ async def alerts_of(conn: AsyncConnection, municipality: str, warning_id: str) -
         .select_from(expansion.join(alert, same))
         .where(e.municipality == municipality, a.warning_id == warning_id, e.done_at.is_(None))
     )
-    return [alert_id for (alert_id,) in (await conn.execute(wanted)).tuples()]
+    return [alert_id for (alert_id,) in await conn.execute(wanted)]

@@ -119,4 +119,4 @@ async def _open_codes_of_phone(conn: AsyncConnection, municipality: str, person_
     same = (r.municipality == c.municipality) & (r.recipient_id == c.person_id)
     wanted = sa.select(c.code).select_from(code.join(recipient, same))
     wanted = wanted.where(r.phone_index == phone, c.closed_at.is_(None))
-    return {digits for (digits,) in (await conn.execute(wanted)).tuples()}
+    return {digits for (digits,) in await conn.execute(wanted)}

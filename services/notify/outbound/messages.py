@@ -36,7 +36,7 @@ async def of_person(conn: AsyncConnection, municipality: str, alert_id: str, rec
     wanted = sa.select(d.message_id).where(
         d.municipality == municipality, d.alert_id == alert_id, d.recipient_id == recipient_id
     )
-    return [message_id for (message_id,) in (await conn.execute(wanted)).tuples()]
+    return [message_id for (message_id,) in await conn.execute(wanted)]
 
 
 async def answered(

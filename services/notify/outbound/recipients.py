@@ -85,7 +85,7 @@ async def group_of(conn: AsyncConnection, municipality: str, zones: Sequence[str
         .where(r.municipality == municipality, r.kind == RESIDENT, r.active, r.zone.in_(zones))
         .order_by(r.recipient_id)
     )
-    members = [(zone, who, language) for zone, who, language in (await conn.execute(wanted)).tuples()]
+    members = [(zone, who, language) for zone, who, language in await conn.execute(wanted)]
     return Group(digest(members), len(members))
 
 
@@ -125,7 +125,7 @@ async def team(conn: AsyncConnection, municipality: str, assignee: str) -> list[
         .where(sa.or_(r.recipient_id == assignee, r.block == assignee))
         .order_by(r.recipient_id)
     )
-    return [row for (row,) in (await conn.execute(wanted)).tuples()]
+    return [row for (row,) in await conn.execute(wanted)]
 
 
 async def blocks_unreached(
@@ -142,7 +142,7 @@ async def blocks_unreached(
         .group_by(r.zone, r.block)
         .order_by(r.zone, r.block)
     )
-    for zone, block, phones, unreached in (await conn.execute(wanted)).tuples():
+    for zone, block, phones, unreached in await conn.execute(wanted):
         yield zone or "", block, phones, int(unreached or 0)
 
 

@@ -64,4 +64,4 @@ async def outcomes_since(
         .order_by(p.received_at.desc(), p.reply_id)
         .limit(20)
     )
-    return [outcome for (outcome,) in (await conn.execute(wanted)).tuples()]
+    return [outcome for (outcome,) in await conn.execute(wanted)]

@@ -49,7 +49,7 @@ async def open_of(conn: AsyncConnection, municipality: str, incident_id: str) ->
         .order_by(t.task_id)
         .with_for_update()
     )
-    return [TaskSnapshot.model_validate(found) for (found,) in (await conn.execute(wanted)).tuples()]
+    return [TaskSnapshot.model_validate(found) for (found,) in await conn.execute(wanted)]
 
 
 async def save(conn: AsyncConnection, municipality: str, changed: TaskSnapshot) -> None:

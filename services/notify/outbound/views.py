@@ -102,9 +102,7 @@ async def one_warning(conn: AsyncConnection, municipality: str, warning_id: str)
     head["ledger"] = {**head["ledger"], **await ledger(conn, municipality, warning_id)}
     return {
         **head,
-        "versions": [
-            {"type": kind, "at": at.isoformat(), **snapshot} for _, kind, at, snapshot in versions.tuples()
-        ],
+        "versions": [{"type": kind, "at": at.isoformat(), **snapshot} for _, kind, at, snapshot in versions],
         "requests": [_shown(each) for each in asked.mappings()],
         "fates": await fates(conn, municipality, warning_id),
         "messages": await messages(
@@ -205,8 +203,10 @@ async def _with_words(conn: AsyncConnection, municipality: str, head: Json) -> J
     says = found.scalar_one_or_none() or {}
     authority = says.get("authority") or {}
     by = authority.get("operator_id") or authority.get("instrument") or authority.get("kind")
-    names = ("zones", "texts", "audience", "content_hash", "incident_version", "hazard", "reasons")
-    return {**head, **{name: says.get(name) for name in names}, "authority": by, "authority_of": authority}
+    names = ("purpose", "zones", "texts", "audience", "content_hash", "incident_version", "hazard", "reasons")
+    said = {name: says.get(name) for name in names}
+    newest = {"version": version, "newest_version": head["version"]}
+    return {**head, **said, **newest, "authority": by, "authority_of": authority}
 
 
 def _shown(row: sa.RowMapping) -> Json:
