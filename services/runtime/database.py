@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,7 @@ class Database:
         self._one_writer: AbstractAsyncContextManager[None] = (
             asyncio.Lock() if self.dialect == "sqlite" else _no_lock()
         )
+        self._inside: set[asyncio.Task[object] | None] = set()
         self._writing, self._reading = self._engines()
 
     def _engines(self) -> tuple[AsyncEngine, AsyncEngine]:
@@ -61,7 +62,7 @@ class Database:
             DatabaseDown, DatabaseBusy, DatabaseFull: Retriable; a commit that ended so may have happened.
         """
         callbacks: dict[object, Callable[[], None]] = {}
-        with translated(is_remote=self.dialect == "postgresql"):
+        with translated(is_remote=self.dialect == "postgresql"), self._not_nested():
             async with self._one_writer, self._writing.connect() as conn:
                 conn.info[_AFTER_COMMIT] = callbacks
                 async with conn.begin():
@@ -69,6 +70,17 @@ class Database:
                 del conn.info[_AFTER_COMMIT]
         for callback in callbacks.values():
             callback()
+
+    @contextmanager
+    def _not_nested(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task in self._inside:
+            raise RuntimeError("a transaction inside a transaction waits for itself: hand the connection on")
+        self._inside.add(task)
+        try:
+            yield
+        finally:
+            self._inside.discard(task)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

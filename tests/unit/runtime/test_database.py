@@ -77,6 +77,16 @@ async def test_writers_of_one_process_wait_for_one_another(db: Database, tables:
     assert await _count(db, tables.inbox) == 20
 
 
+async def test_a_transaction_inside_a_transaction_is_a_bug_not_a_hang(db: Database) -> None:
+    """It would wait for itself; afterwards the database works as before, also for tasks begun inside."""
+    async with db.transaction():
+        with pytest.raises(RuntimeError, match="hand the connection on"):
+            async with db.transaction():
+                pass
+    async with db.transaction() as conn:
+        assert (await conn.execute(sa.text("SELECT 1"))).scalar_one() == 1
+
+
 async def test_prune_forgets_old_marks_a_bounded_number_at_a_time(
     db: Database, tables: RuntimeTables
 ) -> None:
