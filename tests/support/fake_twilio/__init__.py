@@ -1,4 +1,23 @@
-"""A carrier that takes texts and calls over Twilio's HTTP API and plays the phones behind them."""
+"""A carrier that takes texts and calls over Twilio's HTTP API and plays the phones behind them.
+
+As a process: ``python -m tests.support.fake_twilio --port 8090 --message-in URL --ledger FILE``. In a test:
+
+    carrier = FakeCarrier(CarrierSettings(message_in=…), clock=HandClock(lambda: town.now))
+    async with carrier.serving() as base_url: …       # real HTTP on a free port of this loop
+    await carrier.settle()                            # all that is due by now; due_in_s() says when next
+
+Doors for tests, JSON in and out:
+
+- ``POST /_control/phones`` ``{"pattern": "\\+503.*", "on": true, "call": {"answered_by": "human",
+  "after_ms": 2000, "press": ["1"]}, "sms": [{"match": "SI (\\d{4})", "answer": "SI \\1", "after_ms": 500, "times": 1}]}``, or
+  ``{"rules": [...]}``; the last rule that fits a number holds. Phones are silent unless told otherwise.
+- ``POST /_control/faults`` any fields of ``FaultPlan``; ``POST /_control/webhooks`` ``{"message_in": URL}``.
+- ``POST /_control/say`` ``{"phone", "words", "to"?, "after_s"?}``; ``POST /_control/answer``
+  ``{"call", "press"?}``.
+- ``GET /_control`` shows all of it, what is due and how busy it is; ``DELETE`` drops rules and faults.
+- ``GET /_ledger?after=&limit=`` entries in order; ``GET /_ledger/phones`` each text and how many times;
+  ``DELETE /_ledger`` forgets. ``GET /phones.json`` the phones.
+"""
 
 from tests.support.fake_twilio.carrier import FakeCarrier
 from tests.support.fake_twilio.clock import HandClock, RealClock, TownFileClock

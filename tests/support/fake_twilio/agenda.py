@@ -27,6 +27,8 @@ class Agenda:
         self._changed = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._playing: set[asyncio.Task[None]] = set()
+        self._asleep: set[asyncio.Event] = set()
+        self._is_played = False
 
     def after(self, seconds: float, deed: Deed) -> None:
         self.at(self._clock.elapsed_s() + max(0.0, seconds), deed)
@@ -42,10 +44,29 @@ class Agenda:
     def busy(self) -> int:
         """Count deeds that are due or being done."""
         now_s = self._clock.elapsed_s()
-        return len(self._playing) + sum(due_s <= now_s for due_s, _, _ in self._heap)
+        return len(self._playing) - len(self._asleep) + sum(due_s <= now_s for due_s, _, _ in self._heap)
 
     def clear(self) -> None:
+        """Forget what is due later; deeds that wait go on at once."""
         self._heap.clear()
+        for over in list(self._asleep):
+            over.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait inside a deed, visibly to ``next_due_s``; stepped by hand, what people say takes no time."""
+        if not self._is_played:
+            return
+        over = asyncio.Event()
+
+        async def wake() -> None:
+            over.set()
+
+        self.after(seconds, wake)
+        self._asleep.add(over)
+        try:
+            await over.wait()
+        finally:
+            self._asleep.discard(over)
 
     async def settle(self) -> int:
         """Do everything that is due now, one after the other, also what comes due by it; return how many."""
@@ -57,6 +78,7 @@ class Agenda:
 
     async def run(self) -> None:
         """Play deeds at their time until cancelled."""
+        self._is_played = True
         try:
             while True:
                 await self._wait()
@@ -66,6 +88,7 @@ class Agenda:
                     self._playing.add(task)
                     task.add_done_callback(self._playing.discard)
         finally:
+            self._is_played = False
             for task in list(self._playing):
                 task.cancel()
 

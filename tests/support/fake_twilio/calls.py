@@ -172,13 +172,13 @@ class Calling:
         if press:
             digits = press.pop(0)[: verb.digits]
             return await self._hand_in(call, url, digits), url
-        await self._x.clock.sleep(verb.timeout_s)
+        await self._x.agenda.wait(verb.timeout_s)
         return (await self._fetch(call, url, {"Digits": ""}), url) if verb.on_empty else None
 
     async def _hear(self, call: Call, prompt: twiml.Say | twiml.Pause) -> None:
         if isinstance(prompt, twiml.Say):
             call.heard.append(prompt.text)
-        await self._x.clock.sleep(prompt.seconds)
+        await self._x.agenda.wait(prompt.seconds)
 
     async def _hand_in(self, call: Call, url: str, digits: str) -> str | None:
         call.pressed.append(digits)

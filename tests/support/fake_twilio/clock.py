@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -25,9 +24,6 @@ class Clock(Protocol):
     def real_wait_s(self, due_s: float) -> float | None:
         """Return how long to sleep before looking again; ``None``: somebody steps the clock by hand."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait inside a call; a hand-moved clock does not wait, so a call's talk takes no time there."""
-
 
 class RealClock:
     def __init__(self) -> None:
@@ -41,9 +37,6 @@ class RealClock:
 
     def real_wait_s(self, due_s: float) -> float | None:
         return max(0.0, due_s - self.elapsed_s())
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class HandClock:
@@ -66,9 +59,6 @@ class HandClock:
 
     def real_wait_s(self, due_s: float) -> float | None:
         return None
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
 
 
 class TownFileClock:
@@ -100,11 +90,6 @@ class TownFileClock:
             return 0.0
         return min(POLL_S, left_s / self._rate) if self._rate > 0 else POLL_S
 
-    async def sleep(self, seconds: float) -> None:
-        until_s = self.elapsed_s() + seconds
-        while (wait_s := self.real_wait_s(until_s)) != 0.0:
-            await asyncio.sleep(wait_s or POLL_S)
-
     def _now(self) -> datetime:
         self._read()
         return self._town + (datetime.now(UTC) - self._real) * self._rate
@@ -120,7 +105,7 @@ class TownFileClock:
             self._real = _moment(told["base_real"])
             self._rate = float(told["rate"])
             self._stamp = stamp
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return  # absent or half written: the last known pace goes on
 
 

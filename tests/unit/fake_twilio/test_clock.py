@@ -16,7 +16,7 @@ from tests.unit.fake_twilio.conftest import ANA, SENDER, Door, Now
 
 def write(path: Path, town: datetime, rate: float) -> None:
     now = datetime.now(UTC)
-    path.write_text(json.dumps({"base_town": town.isoformat(), "base_real": now.isoformat(), "rate": rate}))
+    path.write_text(json.dumps({"base_town": town.isoformat(), "base_real": now.timestamp(), "rate": rate}))
 
 
 def test_town_clock_runs_at_its_rate(tmp_path: Path) -> None:
@@ -76,6 +76,28 @@ async def test_running_agenda_keeps_times_and_survives_a_broken_deed() -> None:
             await asyncio.sleep(0)
     playing.cancel()
     assert done == ["early", "late"]
+
+
+async def test_deed_that_waits_is_seen_and_not_busy(tmp_path: Path) -> None:
+    """While a call talks under a town clock that stands still, its next word is due and nothing is busy."""
+    path = tmp_path / "clock.json"
+    write(path, datetime(2026, 5, 4, tzinfo=UTC), 0)
+    agenda, done = Agenda(TownFileClock(path)), []
+
+    async def talk() -> None:
+        await agenda.wait(30)
+        done.append("said")
+
+    agenda.after(0, talk)
+    playing = asyncio.create_task(agenda.run())
+    async with asyncio.timeout(5):
+        while agenda.next_due_s() != 30:
+            await asyncio.sleep(0.001)
+        assert (agenda.busy(), done) == (0, [])
+        write(path, datetime(2026, 5, 4, 0, 1, tzinfo=UTC), 0)
+        while not done:
+            await asyncio.sleep(0.001)
+    playing.cancel()
 
 
 async def test_carrier_says_when_something_will_happen(now: Now, door: Door) -> None:
