@@ -9,7 +9,8 @@ As a process: ``python -m tests.support.fake_twilio --port 8090 --message-in URL
 Doors for tests, JSON in and out:
 
 - ``POST /_control/phones`` ``{"pattern": "\\+503.*", "on": true, "call": {"answered_by": "human",
-  "after_ms": 2000, "press": ["1"]}, "sms": [{"match": "SI (\\d{4})", "answer": "SI \\1", "after_ms": 500, "times": 1}]}``, or
+  "after_ms": 2000, "press": ["1"]}, "sms": [{"match": "SI (\\d{4})", "answer": "SI \\1",
+  "after_ms": 500, "times": 1}]}``, or
   ``{"rules": [...]}``; the last rule that fits a number holds. Phones are silent unless told otherwise.
 - ``POST /_control/faults`` any fields of ``FaultPlan``; ``POST /_control/webhooks`` ``{"message_in": URL}``.
 - ``POST /_control/say`` ``{"phone", "words", "to"?, "after_s"?}``; ``POST /_control/answer``
