@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -183,7 +184,7 @@ class Resolver:
         except Exception as err:
             log.exception("notify.answer_failed", door_id=key[1], kind=key[2], error=type(err).__name__)
             async with self._db.transaction() as conn:
-                await self._done(conn, key[0], key[1], f"failed: {type(err).__name__}")
+                await self._done(conn, key[0], [key[1]], f"failed: {type(err).__name__}")
 
     async def _transaction(self, batch: Sequence[tuple[str, str, str]]) -> None:
         i = door_inbox.c
@@ -191,9 +192,11 @@ class Resolver:
         mine = sa.select(door_inbox).where(sa.tuple_(i.municipality, i.id).in_(keys), _UNPROCESSED)
         mine = mine.order_by(i.received_at, i.id).with_for_update(skip_locked=True)
         async with self._db.transaction() as conn, self._store.events.packed(conn):
+            done: dict[tuple[str, str], list[str]] = defaultdict(list)
             for row in (await conn.execute(mine)).all():
-                outcome = await self._one(conn, row)
-                await self._done(conn, row.municipality, row.id, outcome)
+                done[row.municipality, await self._one(conn, row)].append(row.id)
+            for (town, outcome), ids in done.items():
+                await self._done(conn, town, ids, outcome)
 
     async def _one(self, conn: AsyncConnection, row: Any) -> str:
         form: Form = json.loads(self._cipher.open(row.params_enc))
@@ -241,13 +244,13 @@ class Resolver:
         )
         return Heard.APPLIED.value
 
-    async def _done(self, conn: AsyncConnection, municipality: str, id_: str, outcome: str) -> None:
+    async def _done(self, conn: AsyncConnection, municipality: str, ids: Sequence[str], outcome: str) -> None:
         i = door_inbox.c
         if outcome not in {Heard.APPLIED, Heard.STALE}:
-            log.warning("notify.door_request_unplaced", door_id=id_, outcome=outcome)
+            log.warning("notify.door_requests_unplaced", door_ids=ids, outcome=outcome)
         await conn.execute(
             sa.update(door_inbox)
-            .where(i.municipality == municipality, i.id == id_)
+            .where(i.municipality == municipality, i.id.in_(ids))
             .values(processed_at=self._store.clock.now(), outcome=outcome[:128])
         )
 

@@ -11,7 +11,7 @@ import structlog
 from schemas.vocabulary import Channel
 from services.notify.domain.lanes import PEOPLE
 from services.notify.outbound.callback_token import Subject
-from services.notify.outbound.carrier import Carrier, NotSent, Order, Outcome
+from services.notify.outbound.carrier import Carrier, NotSent, Order, Outcome, Unknown
 from services.notify.outbound.deliveries import EVERY_LANE, Claimed, Deliveries
 from services.notify.outbound.pace import Pace
 from services.runtime.database import Database
@@ -140,11 +140,18 @@ class Pump:
 
     async def _send(self, message: Claimed) -> None:
         if self._has_time(message):
-            outcome = await self._carrier.send(self._order(message))
+            outcome = await self._asked(message)
             self.pace.hear(outcome)
         else:
             outcome = NotSent("the lease ran out before it could leave")
         await self._answered.put((message, outcome))
+
+    async def _asked(self, message: Claimed) -> Outcome:
+        try:
+            return await self._carrier.send(self._order(message))
+        except Exception as err:  # a bug of ours: nobody can say whether it left
+            log.exception("notify.sending_failed", message_id=message.message_id, error=type(err).__name__)
+            return Unknown(f"our fault: {type(err).__name__}")
 
     def _has_time(self, message: Claimed) -> bool:
         """Say whether the lease outlasts a request from now; else another process may be sending it."""

@@ -47,12 +47,11 @@ FAULTS = FaultPlan(
 class Live:
     """Notify's sending half as App composes it, with patience in tenths of seconds."""
 
-    def __init__(self, built, base, spool):
+    def __init__(self, built, spool):
         self.rig, self.clock = built, SystemClock()
         self.settings = CarrierSettings(
             twilio_account_sid=DEFAULT_ACCOUNT,
             twilio_auth_token=DEFAULT_TOKEN,
-            twilio_api_base=base,
             public_url=PUBLIC,
             admin_token="admin",
             sms_segments_per_s=2_000,
@@ -61,8 +60,8 @@ class Live:
         self.door = Door(self.settings, spool, self.clock, Health("door"))
 
     def sender(self):
-        reach = Reach(production=False, base=self.settings.twilio_api_base, allow_numbers=frozenset())
-        self.http = BoundedTwilioHttp(reach, base=self.settings.twilio_api_base, total_s=0.4)
+        reach = Reach(production=False, base=self.base, allow_numbers=frozenset())
+        self.http = BoundedTwilioHttp(reach, base=self.base, total_s=0.4)
         carrier = TwilioCarrier(DEFAULT_ACCOUNT, DEFAULT_TOKEN, self.http, PUBLIC)
         patience = {"unresolved_after_s": 0.5, "poll_after_s": 1.0}
         lease = lease_s(self.settings)
@@ -111,7 +110,7 @@ class Live:
     async def states(self):
         async with self.rig.db.reading() as conn:
             rows = await conn.execute(sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state))
-            return {state: count for state, count in rows}
+            return dict(rows.tuples().all())
 
     async def until(self, wanted, seconds):
         async with asyncio.timeout(seconds):
@@ -121,18 +120,17 @@ class Live:
 
 
 @asynccontextmanager
-async def live(tmp_path, faults=FaultPlan()):
+async def live(tmp_path, faults):
     async with AsyncExitStack() as stack:
         built = await stack.enter_async_context(rig(f"sqlite:///{tmp_path}/notify.sqlite"))
         built.clock.set(SystemClock().now())
         spool = Spool(tmp_path / "door.sqlite")
         stack.push_async_callback(spool.close)
-        client = await stack.enter_async_context(httpx.AsyncClient())
-        fake = FakeCarrier(poster=AppPoster(client), faults=faults)
-        base = await stack.enter_async_context(fake.serving())
-        made = Live(built, base, spool)
-        made.fake = fake
-        client._mounts = {httpx._utils.URLPattern("all://door.test"): httpx.ASGITransport(made.door.http)}
+        made = Live(built, spool)
+        into_the_door = httpx.AsyncClient(transport=httpx.ASGITransport(made.door.http))
+        client = await stack.enter_async_context(into_the_door)
+        made.fake = FakeCarrier(poster=AppPoster(client), faults=faults)
+        made.base = await stack.enter_async_context(made.fake.serving())
         yield made
 
 
@@ -166,7 +164,7 @@ async def test_told_to_end_in_the_middle_and_started_again_sends_each_once(tmp_p
 
 async def test_a_page_overtakes_a_running_broadcast(tmp_path):
     """900 texts are on their way at the sender's pace; the page is not the 901st."""
-    async with live(tmp_path) as town:
+    async with live(tmp_path, FaultPlan()) as town:
         town.settings = town.settings.model_copy(update={"sms_segments_per_s": 50.0})
         for number in range(150):
             await town.rig.plan(f"b-{number:03d}", lane=3, rank=float(number))
