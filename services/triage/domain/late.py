@@ -15,20 +15,26 @@ OLDEST_THAT_RAISES: Final = timedelta(hours=24)
 
 
 def fold_into_window(folding: Folding, kept: Kept) -> None:
-    """Fold a late reading or a correction into its place, and all that follows again."""
-    state = folding.state
+    """Fold a late reading or a correction into its place, and all that follows again.
+
+    It raises where it shows a level that nothing around it had shown. Where it would lower, the condition
+    is held until the watermark has passed; a late reading that changes neither prolongs no hold.
+    """
+    state, rules = folding.state, folding.rules
+    before = {id_: refold(rules, state.window, id_, track) for id_, track in state.tracks.items()}
     at = place(state.window, kept)
     if at is None:
         return
     state.newest = state.window[-1]
     for rule_id, track in state.tracks.items():
-        peak = refold(folding.rules, state.window, rule_id, track, at)
-        if track.provisional.level < track.level and not track.held:
-            rule = folding.rules.by_id[rule_id]
-            folding.out.changes.append(
-                verdicts.kept_though_late(folding.book, rule, folding.reading, track.level)
-            )
-        _hold(folding, rule_id, track, peak)
+        after = refold(rules, state.window, rule_id, track)
+        track.provisional = after[-1]
+        shown = max(standing.level for standing in after[at + 1 :])
+        known = max(standing.level for standing in before[rule_id][at:])
+        _hold(folding, rule_id, track, shown if shown > known else 0)
+        stood = before[rule_id][-1].level
+        if track.provisional.level < stood:
+            _keep(folding, rule_id, track, stood)
 
 
 def fold_very_late(folding: Folding) -> None:
@@ -62,10 +68,18 @@ def _confirmed(rule: Levels, track: Track, value: float) -> int:
     )
 
 
-def _hold(folding: Folding, rule_id: str, track: Track, peak: int) -> None:
-    """Keep the highest of what stood and what the late reading shows, until the watermark has passed."""
-    level = max(track.level, peak, track.provisional.level)
-    if track.provisional.level < level and folding.state.newest is not None:
-        track.held, track.held_until = level, folding.state.newest[0]
+def _keep(folding: Folding, rule_id: str, track: Track, stood: int) -> None:
+    """Say that a late reading would lower, and hold what stood."""
+    rule = folding.rules.by_id[rule_id]
+    folding.out.changes.append(verdicts.kept_though_late(folding.book, rule, folding.reading, track.level))
+    _hold(folding, rule_id, track, stood)
+
+
+def _hold(folding: Folding, rule_id: str, track: Track, shown: int) -> None:
+    """Hold a level above the present fold until the watermark has passed; never below what is held."""
+    newest = folding.state.newest
+    if shown > track.provisional.level and newest is not None:
+        track.held, track.held_until = max(track.held, shown), newest[0]
+    level = max(track.level, track.held, track.provisional.level)
     if level != track.level:
         folding.move(rule_id, track, level, is_revision=True)

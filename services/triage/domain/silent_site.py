@@ -34,7 +34,7 @@ def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilen
     before = incident.level
     incident.level = max(incident.level, rule.level)
     code = "silence.site_opened" if is_new else "silence.site_joined"
-    why: tuple[Reason, ...] = (reason(code, site=site, since=moment(book, since)),)
+    why = (reason(code, site=site, since=moment(book, since)), *_last_word(book, signal))
     return [
         publish(
             book,
@@ -46,6 +46,15 @@ def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilen
             is_material=is_new or incident.level > before,
         )
     ]
+
+
+def _last_word(book: Book, signal: SensorSilent) -> tuple[Reason, ...]:
+    """Say what the sensor measured last, if it ever spoke."""
+    if signal.value is None:
+        return ()
+    unit = next((rule.unit for rule in book.sensors[signal.sensor_id].by_id.values()), None)
+    since = moment(book, signal.since)
+    return (reason("silence.last", sensor=signal.sensor_id, value=amount(signal.value, unit), since=since),)
 
 
 def _together(book: Book, rule: Silence, sensor_id: str) -> list[str]:

@@ -44,15 +44,13 @@ def place(window: list[Kept], kept: Kept) -> int | None:
     return at
 
 
-def refold(rules: SensorRules, window: Sequence[Kept], rule_id: str, track: Track, start: int) -> int:
-    """Fold the window again from what is settled; return the highest level from place ``start`` on."""
-    standing, peak = track.settled, 0
-    for position, (observed_at, _, value, _) in enumerate(window):
-        standing = step(edition(rules.at(observed_at), rule_id), rules.by_id[rule_id], standing, value)
-        if position >= start:
-            peak = max(peak, standing.level)
-    track.provisional = standing
-    return peak
+def refold(rules: SensorRules, window: Sequence[Kept], rule_id: str, track: Track) -> list[Standing]:
+    """Fold the window from what is settled; return the standing before it and after each reading."""
+    standings = [track.settled]
+    for observed_at, _, value, _ in window:
+        rule = edition(rules.at(observed_at), rule_id)
+        standings.append(step(rule, rules.by_id[rule_id], standings[-1], value))
+    return standings
 
 
 def passed(rules: SensorRules, state: SensorState) -> Sequence[Kept]:

@@ -82,6 +82,19 @@ def test_shuffled_within_the_lateness_settles_the_same(book: Book, values: list[
 
 @quick
 @given(values=Values, seed=st.integers(0, 999))
+def test_shuffled_within_the_lateness_loses_no_rise(book: Book, values: list[float], seed: int) -> None:
+    """Whatever level the town would have been told of in order, it is told of."""
+    inputs, chance = series(values), random.Random(seed)
+    shuffled = sorted(inputs, key=lambda one: one.observed_at.timestamp() + chance.uniform(0, 899))
+    levels = [
+        max((one.level for one in run(book, each)[0].town.incidents.values()), default=0)
+        for each in (inputs, shuffled)
+    ]
+    assert levels[0] <= levels[1]
+
+
+@quick
+@given(values=Values, seed=st.integers(0, 999))
 def test_doubled_changes_nothing_at_all(book: Book, values: list[float], seed: int) -> None:
     """Every reading again, once or twice, at any later place."""
     inputs, chance = flushed(values), random.Random(seed)
@@ -149,6 +162,34 @@ def test_late_reading_that_would_lower_is_kept_and_said(book: Book) -> None:
     track = state.sensors["g-001"].tracks["r-001"]
     assert (track.level, track.provisional.level) == (3, 0)
     assert changes[-1].reasons[0].code == "late.kept"
+
+
+def test_late_reading_inside_a_known_rise_raises_nothing_again(tmp_path: Path) -> None:
+    """06:00 3.1, 06:10 2.0, and then 06:05 3.0: the town knew of that level and of its end."""
+    one = book_of(load(tmp_path, confirm=1))
+    inputs = [reading(1, 0, 3.1), reading(3, 10, 2.0), reading(2, 5, 3.0, received=11)]
+    state, changes = run(one, inputs)
+    assert [(before, after) for _, _, before, after in moves(changes)] == [(0, 3), (3, 0)]
+    assert state.sensors["g-001"].tracks["r-001"].level == 0
+
+
+def test_late_peak_that_nobody_saw_raises_and_is_held(tmp_path: Path) -> None:
+    """06:00 2.0, 06:10 2.0, and then 06:05 3.7: the incident must be known of, though it is over."""
+    one = book_of(load(tmp_path, confirm=1))
+    inputs = [reading(1, 0, 2.0), reading(3, 10, 2.0), reading(2, 5, 3.7, received=11)]
+    state, _ = run(one, inputs)
+    assert [incident.level for incident in state.town.incidents.values()] == [4]
+    state, changes = run(one, [reading(4, 20, 2.0), reading(5, 26, 2.0)], state)
+    assert [(before, after) for _, _, before, after in moves(changes)] == [(4, 0)]
+
+
+def test_late_readings_that_change_nothing_prolong_no_hold(tmp_path: Path) -> None:
+    """A network that always delivers in pairs, the younger first, must not keep a level for ever."""
+    one = book_of(load(tmp_path, confirm=1))
+    state, _ = run(one, [reading(1, 0, 2.0), reading(3, 10, 2.0), reading(2, 5, 3.7)])
+    pairs = [reading(n + 1 - 2 * (n % 2), 5 * (n + 1 - 2 * (n % 2)), 2.0) for n in range(4, 14)]
+    state, _ = run(one, pairs, state)
+    assert state.sensors["g-001"].tracks["r-001"].level == 0
 
 
 def test_very_late_readings_confirm_each_other_and_raise(book: Book) -> None:
