@@ -35,8 +35,13 @@ async def service(settings: IngestSettings, stop: asyncio.Event) -> None:
     async with _app(settings) as app:
         # The door opens before the database is there: a source then hears 503 and keeps its readings.
         host, port = settings.address_of(SERVICE)
-        await process.together(stop, serve(app.http, host, port, stop), _work(app))
-        await app.group.drained()
+        door = asyncio.create_task(serve(app.http, host, port, stop))
+        try:
+            # Shielded: at the end the door closes by itself and answers what is in work.
+            await process.together(stop, asyncio.shield(door), _work(app))
+        finally:
+            await door
+            await app.group.drained()
 
 
 async def relay(settings: IngestSettings, stop: asyncio.Event) -> None:
