@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +55,7 @@ from tests.support.towns import operator_key
 START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)  # 02:00 in El Salvador, a weekday night
 ADMIN: Final = "story-admin-token"
 MOST_ROUNDS: Final = 200
+TICK_AT_LEAST: Final = timedelta(minutes=30)
 ACCOUNT: Final = "AC" + "1" * 32
 TOKEN: Final = "story-carrier-token"
 
@@ -67,9 +69,15 @@ class Town:
     """
 
     def __init__(
-        self, data: Path, municipalities: Path, *, at: datetime = START, main: str | None = None
+        self,
+        data: Path,
+        municipalities: Path,
+        *,
+        at: datetime = START,
+        main: str | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.data, self.municipalities = data, municipalities
+        self.data, self.municipalities, self._more = data, municipalities, dict(settings or {})
         self.clock = HandClock(at)
         self.pipe = Pipe()
         make_keys(data / "keys", municipalities)
@@ -130,15 +138,11 @@ class Town:
         self, operator: str, incident_id: str, verb: str, *, municipality: str | None = None, **fields: Any
     ) -> CoordinatorDecided:
         told = {"incident_id": incident_id, "verb": verb, "reason": "historia", **fields}
-        told.setdefault("decided_at", self.clock.now())
-        return signed(decision_of(operator, told), municipality or self.main, operator_key(operator))
+        decided = decision_of(operator, told, told.pop("decided_at", self.clock.now()))
+        return signed(decided, municipality or self.main, operator_key(operator))
 
     def hands_over(self, decision: CoordinatorDecided, municipality: str | None = None) -> httpx.Response:
-        body = {
-            "municipality": municipality or self.main,
-            "decision": decision.model_dump(mode="json", exclude_none=True),
-        }
-        answer = self._run(self._request(self.notify.http, "POST", "/admin/v1/decisions", json=body))
+        answer: httpx.Response = self._run(self._hand_over(decision, municipality))
         self.settle()
         return answer
 
@@ -147,6 +151,15 @@ class Town:
         return str(
             self._get(self.notify.http, f"/admin/v1/decisions/{decision.decision_id}", query)["ruling"]
         )
+
+    def hands_over_unseen(self, decision: CoordinatorDecided, municipality: str | None = None) -> None:
+        """Hand a decision over and stop the world there: nothing has left for the carrier yet."""
+        self._run(self._hand_over(decision, municipality)).raise_for_status()
+
+    def rows(self, service: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask, or tamper with, a service's database behind its back."""
+        with contextlib.closing(sqlite3.connect(self.data / f"{service}.sqlite", timeout=5)) as db, db:
+            return db.execute(query, values).fetchall()
 
     def restart(self, service: str) -> None:
         """End a service as ``kill -9`` does and start it on what it left behind."""
@@ -199,7 +212,7 @@ class Town:
             "calls_per_s": 1_000,
             "unresolved_after_s": 0,
             "phone_key": SecretStr(base64.b64encode(b"k" * 32).decode()),
-        }
+        } | self._more
         await self._open_door()
         await self._start_ingest()
         await self._start_triage()
@@ -279,6 +292,11 @@ class Town:
     async def _publisher(self) -> Pipe:
         return self.pipe
 
+    async def _hand_over(self, decision: CoordinatorDecided, municipality: str | None) -> httpx.Response:
+        said = decision.model_dump(mode="json", exclude_none=True)
+        body = {"municipality": municipality or self.main, "decision": said}
+        return await self._request(self.notify.http, "POST", "/admin/v1/decisions", json=body)
+
     async def _restart(self, service: str) -> None:
         await {"ingest": self._start_ingest, "triage": self._start_triage, "notify": self._start_notify}[
             service
@@ -287,18 +305,19 @@ class Town:
 
     async def _wait_until(self, end: datetime) -> None:
         while self.clock.now() < end:
-            due = await self._next_due()
-            self.clock.set(min(end, due) if due and due > self.clock.now() else end)
+            self.clock.set(min(end, await self._next_stop()))
             await self._settle()
 
-    async def _next_due(self) -> datetime | None:
+    async def _next_stop(self) -> datetime:
+        """Return when to look next: the next due time; the carrier's to the second; a tick now and then."""
         async with self.notify.db.reading() as conn:
             notify = await self.notify.timers.next_due(conn)
         async with self.triage.db.reading() as conn:
             triage = await self.triage.timers.next_due(conn)
-        carrier_s = self.carrier.due_in_s()
-        carrier = self.clock.now() + timedelta(seconds=carrier_s) if carrier_s else None
-        return min((due for due in (notify, triage, carrier) if due is not None), default=None)
+        now, carrier_s = self.clock.now(), self.carrier.due_in_s()
+        carrier = now + timedelta(seconds=max(1, carrier_s)) if carrier_s is not None else None
+        due = [at for at in (notify, triage, carrier) if at is not None and at > now]
+        return min([*due, now + TICK_AT_LEAST])
 
     async def _settle(self) -> None:
         for _ in range(MOST_ROUNDS):

@@ -1,0 +1,70 @@
+"""A broadcast is byte for byte what was authorised, to exactly the people it was asked for."""
+
+import pytest
+
+from schemas.events.warnings import ZoneText, content_hash
+from tests.stories.scenes import flood, incident_of, neighbours, warning_of
+from tests.support.town import Town
+
+
+def test_sent_bytes_are_the_authorised_bytes(town: Town) -> None:
+    """What the phones show is what the question showed and what the signed event holds."""
+    question = flood(town)
+    question.replies("SI {code}")
+    town.phone("ana").expects_sms("autorizado", "3 teléfonos")
+    (authorised,) = warning_of(town)["texts"]
+    got = neighbours(town).expects_sms("warning")
+    assert {authorised["text"]} == {text.words for text in got}
+    assert f'"{authorised["text"]}"' in question.words
+    (record,) = town.pipe.of_type("warning.authorised")
+    assert authorised["text"].encode() in record.value
+
+
+def test_the_hash_is_one_that_anybody_can_compute(town: Town) -> None:
+    """The hash in the event is over texts, zones, people and incident version, and nothing else."""
+    flood(town).replies("SI {code}")
+    town.phone("ana").expects_sms("autorizado")
+    neighbours(town).expects_sms("warning")
+    warning = warning_of(town)
+    again = content_hash(
+        incident_id=warning["incident_id"],
+        incident_version=warning["incident_version"],
+        zones=warning["zones"],
+        texts=[ZoneText.model_validate(text) for text in warning["texts"]],
+        audience_digest=warning["audience"]["digest"],
+    )
+    assert again == warning["content_hash"]
+
+
+@pytest.mark.parametrize("where", ["body", "snapshot"])
+def test_one_byte_changed_after_approval_stops_it(town: Town, where: str) -> None:
+    """Who changes a letter in the tables between yes and carrier sends nothing at all."""
+    flood(town).stays_silent()
+    town.hands_over_unseen(town.decision("beto", incident_of(town)["incident_id"], "approve"))
+    if where == "body":
+        town.rows("notify", "UPDATE body SET text = replace(text, 'Calle 3', 'Calle 4')")
+    else:
+        town.rows("notify", "UPDATE body SET text = replace(text, 'Hasta', 'hasta')")
+    town.settle()
+    neighbours(town).expects_nothing()
+
+
+def test_one_byte_changed_before_approval_voids_it(town: Town) -> None:
+    """A yes to words that are not those asked about sends nothing: it is asked afresh, in true words."""
+    flood(town).replies("OK {code}")
+    town.rows("notify", "UPDATE warning_version SET snapshot = replace(snapshot, 'Calle 3', 'Calle 4')")
+    assert "refused" == town.decides("beto", incident_of(town)["incident_id"], "approve")
+    neighbours(town).expects_nothing()
+    town.phone("ana").expects_sms("authority", "Calle 3").replies("SI {code}")
+    town.phone("ana").expects_sms("autorizado")
+    neighbours(town).expects_sms("Calle 3")
+
+
+def test_another_neighbour_voids_the_request(town: Town) -> None:
+    """Who would be told is part of what was asked: one phone more and it is asked again."""
+    question = flood(town)
+    town.rows("notify", "UPDATE recipient SET zone = 'z-001' WHERE recipient_id = 'z-002-r1'")
+    question.replies("SI {code}")
+    town.phone("ana").expects_sms("se pide de nuevo")
+    town.phone("ana").expects_sms("authority", "4 tel").replies("NO {code}")
+    town.phone("ana").expects_sms("no sale")
