@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.envelope import Envelope
@@ -21,6 +22,8 @@ from services.runtime.outbox import Outgoing
 
 if TYPE_CHECKING:
     from services.notify.app import App
+
+log = structlog.get_logger()
 
 SOURCE: Final = "/notify"
 _LANES: Final = {DECISIONS.name: Lane.DECISIONS, WARNINGS.name: Lane.WARNINGS, TASKS.name: Lane.WARNINGS}
@@ -78,3 +81,4 @@ class Work:
         lane = _LANES.get(topic.name, Lane.MESSAGES)
         outgoing = Outgoing(topic.name, key, envelope, event.json_bytes(), lane)
         await self.app.outbox.add(self.conn, self.municipality, [outgoing])
+        log.info("notify.event_written", type=event.TYPE, municipality=self.municipality, key=key)

@@ -219,6 +219,9 @@ def _why_no_request(
     """Return why residents are not to be warned by this version; ``None`` when authority must be asked."""
     if incident.kind is IncidentKind.NO_DATA:
         return Reason(code="plan.silence", text="Un sensor callado no se anuncia a vecinos: se manda a leer.")
+    if incident.kind is not IncidentKind.HAZARD:
+        text = "No se conoce esta clase de incidente: lo mira una persona, no se avisa a vecinos."
+        return Reason(code="plan.unknown_kind", text=text)
     if rule is None:
         return Reason(code="plan.no_warning_rule", text="El protocolo no prevé avisar a vecinos.")
     if incident.level < rule.from_level:

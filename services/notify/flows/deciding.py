@@ -12,6 +12,7 @@ from schemas.events.decisions import CoordinatorDecided, DecisionRuled
 from schemas.events.warnings import Authority
 from schemas.vocabulary import TRIAGE_VERBS, Purpose, Ruling, Verb, WarningState
 from services.notify.domain.authority import right_of_operator
+from services.notify.domain.render import MixedMessage
 from services.notify.domain.warning import Step, may, move
 from services.notify.flows import alerting, issuing, questions
 from services.notify.outbound import alerts, audit, decisions, incidents, requests, warnings
@@ -80,10 +81,14 @@ async def _try(work: Work, said: CoordinatorDecided) -> Verdict:
     if held is None or (said.version is not None and said.version > held.snapshot.version):
         return await _wait(work, said)
     work = work.about(exercise_id=held.exercise_id, correlation_id=held.correlation_id)
-    if said.verb in {Verb.APPROVE, Verb.REJECT, Verb.PASS}:
-        return await _on_request(work, said, held, right.authority, right.reasons)
-    if said.verb in {Verb.RENEW, Verb.CORRECT, Verb.LIFT}:
-        return await _on_warning(work, said, held, right.authority, right.reasons)
+    try:
+        if said.verb in {Verb.APPROVE, Verb.REJECT, Verb.PASS}:
+            return await _on_request(work, said, held, right.authority, right.reasons)
+        if said.verb in {Verb.RENEW, Verb.CORRECT, Verb.LIFT}:
+            return await _on_warning(work, said, held, right.authority, right.reasons)
+    except MixedMessage as err:
+        mixed = Reason(code="decision.mixed_message", text=f"No sale: {err}.")
+        return await _rule(work, said, Ruling.REFUSED, (mixed,))
     text = f"Este servicio no conoce el verbo «{said.verb.value}»."
     return await _rule(work, said, Ruling.REFUSED, (Reason(code="decision.unknown_verb", text=text),))
 

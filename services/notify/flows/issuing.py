@@ -81,6 +81,7 @@ async def authorise(
         }
     )
     await questions.close(work, request)
+    await _forget_renewal(work, head)
     await _withdraw_planned(work, event.warning_id)
     await _put_in_force(work, head, event, Step.AUTHORISE)
     await _watch_end(work, held.snapshot, event)
@@ -203,6 +204,7 @@ async def correct(
             texts.append(ZoneText(zone=zone, language=language, text=words, segments=segments_of(words)))
     if stops := refused(lint_free(texts, work.town)):
         return stops
+    await _forget_renewal(work, head)
     await _withdraw_planned(work, head.warning_id)
     await _tell_the_told(
         work, head, in_force, tuple(texts), authority, reasons, WarningCorrected, Step.CORRECT
@@ -345,6 +347,14 @@ async def _watch_end(work: Work, incident: IncidentSnapshot, event: WarningSnaps
     await timers.set(
         work.conn, work.municipality, RENEW_APPLY, event.warning_id, "end", max(times.apply_at, work.now)
     )
+
+
+async def _forget_renewal(work: Work, head: WarningRow) -> None:
+    """Void a question of renewal about older words: a late yes must not bring them back."""
+    request = await requests.pending(work.conn, work.municipality, head.incident_id, Purpose.RENEWAL)
+    if request is not None:
+        text = "El aviso cambió: la pregunta de renovarlo queda sin efecto."
+        await questions.void(work, request, Reason(code="renewal.outdated", text=text))
 
 
 async def _withdraw_planned(work: Work, warning_id: str) -> None:

@@ -240,3 +240,28 @@ async def test_ledger_shows_the_steps_of_lost_time(tmp_path: Path) -> None:
         steps = ("observed_at", "classified_at", "requested_at", "authorised_at", "first_accepted_at")
         assert all(shown["ledger"].get(step) for step in steps)
         assert [row["messages"] for row in shown["fates"] if row["purpose"] == "warning"] == [5]
+
+
+async def test_late_yes_to_a_renewal_never_brings_corrected_words_back(tmp_path: Path) -> None:
+    """The question of renewal was about the old words; the correction voids it."""
+    async with rig(tmp_path, valid_hours=3, safe_release=False) as notify:
+        await _warned(notify)
+        await notify.carrier_takes(purpose="warning")
+        await notify.wait(hours=2, minutes=31)
+        code = await notify.code_of("beto")
+        await notify.decide("ana", "correct", text={"*": CORRECTION})
+        await notify.carrier_takes(purpose="correction")
+        await notify.says("beto", f"SI {code}")
+        assert await notify.events("warning.renewed") == []
+        await notify.wait(minutes=29)
+        assert {row["text"] for row in await notify.messages(purpose="renewal")} == {CORRECTION}
+
+
+async def test_correction_without_our_name_or_without_words_for_a_zone_is_refused(tmp_path: Path) -> None:
+    async with rig(tmp_path, safe_release=False) as notify:
+        await _warned(notify)
+        nameless = (await notify.decide("ana", "correct", text={"*": "Fue un error."})).json()
+        wordless = (await notify.decide("ana", "correct", text={"z-003": CORRECTION})).json()
+        codes = [answer["reasons"][0]["code"] for answer in (nameless, wordless)]
+        assert codes == ["lint.missing_source", "correct.no_text"]
+        assert await notify.messages(purpose="correction") == []

@@ -79,6 +79,12 @@ def test_silence_is_read_by_a_person_not_announced() -> None:
     assert [(task.kind, task.subject) for task in made.tasks] == [(TaskKind.READ_GAUGE, "s-001")]
 
 
+def test_kind_of_a_newer_release_goes_to_a_person() -> None:
+    made = _plan(snapshot(NOW, kind=IncidentKind.UNKNOWN))
+    assert (made.page is not None, made.request) == (True, None)
+    assert "plan.unknown_kind" in _codes(made)
+
+
 def test_hazard_without_protocol_is_not_low() -> None:
     """Unknown goes to a person."""
     incident = snapshot(NOW, level=2).model_copy(update={"hazard": Hazard.EARTHQUAKE})
