@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import sqlite3
 
 import structlog
 
@@ -44,19 +46,22 @@ async def run_door(settings: CarrierSettings, stop: asyncio.Event) -> None:
         spool, health = Spool(path), Health("door")
         door = Door(settings, spool, _clock(settings), health, metrics.REGISTRY)
         host, port = settings.address_of("door")
+        house = asyncio.create_task(_keep_house(spool, health))
         try:
-            await process.together(stop, serve(door.http, host, port, stop), _keep_house(spool, health))
+            await serve(door.http, host, port, stop)
         finally:
+            house.cancel()
             await spool.close()
 
 
 async def _keep_house(spool: Spool, health: Health) -> None:
-    rounds = 0
-    while True:
-        health.beat("spool")
-        if rounds % PRUNE_EVERY == 0:
-            await spool.prune()
-        rounds += 1
+    for rounds in itertools.count():
+        try:
+            if rounds % PRUNE_EVERY == 0:
+                await spool.prune()
+            health.beat("spool")
+        except sqlite3.Error as err:  # no beat: the process is replaced if this goes on
+            log.exception("door.spool_failed", error=type(err).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
 
 

@@ -110,7 +110,7 @@ class Live:
     async def states(self):
         async with self.rig.db.reading() as conn:
             rows = await conn.execute(sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state))
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     async def until(self, wanted, seconds):
         async with asyncio.timeout(seconds):
