@@ -111,13 +111,37 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
     password = secrets.token_hex(12)
     port = _free_port()
     cluster = PostgresCluster(f"postgresql://{ADMIN}:{password}@127.0.0.1:{port}/postgres", folder, port)
-    try:
-        _initialise(folder, password)
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+    with _watchdog(folder):
+        try:
+            _initialise(folder, password)
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+_WATCHDOG = """
+cat > /dev/null
+read -r pid < "$1/data/postmaster.pid" && [ "$(readlink "/proc/$pid/cwd")" = "$1/data" ] && kill -QUIT "$pid"
+sleep 1
+rm -rf "$1"
+"""
+
+
+@contextmanager
+def _watchdog(folder: Path) -> Iterator[None]:
+    """Stop the server and remove its folder also when we are killed: the pipe then closes by itself."""
+    command = ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(folder)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as dog:
+        yield
+        dog.kill()
 
 
 @asynccontextmanager
