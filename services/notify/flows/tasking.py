@@ -7,11 +7,11 @@ from datetime import timedelta
 from schemas.events.base import Reason
 from schemas.events.incidents import IncidentSnapshot
 from schemas.events.tasks import TaskAssigned, TaskUpdated
-from schemas.vocabulary import Channel, Level, Purpose, TaskKind, TaskState
+from schemas.vocabulary import Channel, Level, Purpose, TaskKind, TaskState, WarningState
 from services.notify.domain import compose, names
 from services.notify.domain.plan import TaskPlan
 from services.notify.domain.render import finished
-from services.notify.outbound import alerts, codes, incidents, planned, recipients, tasks
+from services.notify.outbound import alerts, codes, incidents, planned, recipients, tasks, warnings
 from services.notify.outbound.alerts import Alert
 from services.notify.work import Work
 
@@ -70,7 +70,7 @@ async def cancel_all(work: Work, incident_id: str, why: Reason) -> None:
 async def reach_blocks(work: Work, alert_id: str) -> int:
     """Send somebody with a loudspeaker to every block that a broadcast has not reached; return how many."""
     row = await alerts.find(work.conn, work.municipality, alert_id)
-    if row is None:
+    if row is None or not await _still_says(work, row):
         return 0
     held = await incidents.find(work.conn, work.municipality, row.incident_id)
     if held is None:
@@ -84,6 +84,16 @@ async def reach_blocks(work: Work, alert_id: str) -> int:
                 work, held.snapshot, _reach(work, zone, block, phones, missing), row.reasons
             )
     return given
+
+
+async def _still_says(work: Work, row: Alert) -> bool:
+    """Say whether the words of a broadcast still hold: nobody shouts what was corrected or lifted."""
+    head = await warnings.find(work.conn, work.municipality, row.warning_id or "")
+    return (
+        head is not None
+        and head.state is WarningState.AUTHORISED
+        and head.in_force_version == row.warning_version
+    )
 
 
 # More than this share undelivered after five minutes: an antenna or the power is down there.

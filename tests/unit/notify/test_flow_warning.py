@@ -265,3 +265,13 @@ async def test_correction_without_our_name_or_without_words_for_a_zone_is_refuse
         codes = [answer["reasons"][0]["code"] for answer in (nameless, wordless)]
         assert codes == ["lint.missing_source", "correct.no_text"]
         assert await notify.messages(purpose="correction") == []
+
+
+async def test_nobody_shouts_what_was_corrected(tmp_path: Path) -> None:
+    """Blocks that a corrected text never reached get no loudspeaker."""
+    async with rig(tmp_path, safe_release=False) as notify:
+        await _warned(notify)
+        await notify.decide("ana", "correct", text={"*": CORRECTION})
+        await notify.wait(minutes=6)
+        kinds = [row["kind"] for row in (await notify.get("/admin/v1/tasks"))["items"]]
+        assert "reach_block" not in kinds
