@@ -76,15 +76,23 @@ def publish(
     decision_id: str | None = None,
     is_closed: bool = False,
     simulated: bool = False,
+    evidence: Sequence[Evidence] | None = None,
 ) -> Change:
-    """Give the incident its next version and return it as a change with its snapshot."""
+    """Give the incident its next version and return it as a change with its snapshot.
+
+    ``evidence`` stands in where the incident is not about conditions: a silent site.
+    """
     incident.version += 1
     incident.previous_level = previous_level
     if is_material:
         incident.material_version = incident.version
     if cause is not None and cause.observed_at is not None:
         incident.observed_at, incident.received_at = cause.observed_at, cause.received_at
-    snapshot = _snapshot(book, town, incident, reasons, at=at, decision_id=decision_id, is_closed=is_closed)
+    if evidence is None:
+        evidence = [_evidence(book, condition) for condition in deciding(town, incident)]
+    snapshot = _snapshot(
+        book, town, incident, reasons, evidence, at=at, decision_id=decision_id, is_closed=is_closed
+    )
     return Change(
         kind="incident",
         at=at,
@@ -108,6 +116,7 @@ def _snapshot(
     town: TownState,
     incident: Incident,
     reasons: Sequence[Reason],
+    evidence: Sequence[Evidence],
     *,
     at: datetime,
     decision_id: str | None,
@@ -133,7 +142,7 @@ def _snapshot(
         classified_at=at,
         rulebook_version=book.version,
         reasons=tuple(reasons),
-        evidence=tuple(_evidence(book, condition) for condition in deciding(town, incident)),
+        evidence=tuple(evidence),
         decision_id=decision_id,
     )
 

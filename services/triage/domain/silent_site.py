@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas.events.base import Reason
+from schemas.events.incidents import Evidence
+from schemas.vocabulary import Level, Property, SensorState
 from services.triage.domain.changes import Change, SensorHeard, SensorSilent
 from services.triage.domain.incident import NO_DATA, incident_id_of, publish
 from services.triage.domain.reasons import amount, moment, reason
@@ -44,17 +46,44 @@ def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilen
             at=signal.at,
             previous_level=0 if is_new else before,
             is_material=is_new or incident.level > before,
+            evidence=(_silent_evidence(book, town, signal),),
         )
     ]
+
+
+def _silent_evidence(book: Book, town: TownState, signal: SensorSilent) -> Evidence:
+    """Return what the silent sensor said last, and the level at which that left it."""
+    rules = book.sensors.get(signal.sensor_id)
+    standing = [row.level for row in town.conditions.values() if row.sensor_id == signal.sensor_id]
+    spoke = signal.value is not None
+    return Evidence(
+        rule_id=signal.rule_id,
+        sensor_id=signal.sensor_id,
+        site=book.site_of(signal.sensor_id),
+        property=Property(rules.property) if rules else Property.UNKNOWN,
+        value=signal.value,
+        unit=_unit(book, signal.sensor_id) if spoke else None,
+        observed_at=signal.since if spoke else None,
+        received_at=signal.received_at if spoke else None,
+        level=Level(max(standing, default=0)),
+        state=SensorState.NO_DATA,
+    )
 
 
 def _last_word(book: Book, signal: SensorSilent) -> tuple[Reason, ...]:
     """Say what the sensor measured last, if it ever spoke."""
     if signal.value is None:
         return ()
-    unit = next((rule.unit for rule in book.sensors[signal.sensor_id].by_id.values()), None)
-    since = moment(book, signal.since)
-    return (reason("silence.last", sensor=signal.sensor_id, value=amount(signal.value, unit), since=since),)
+    words = {
+        "value": amount(signal.value, _unit(book, signal.sensor_id)),
+        "since": moment(book, signal.since),
+    }
+    return (reason("silence.last", sensor=signal.sensor_id, **words),)
+
+
+def _unit(book: Book, sensor_id: str) -> str | None:
+    rules = book.sensors.get(sensor_id)
+    return next((rule.unit for rule in rules.by_id.values()), None) if rules else None
 
 
 def _together(book: Book, rule: Silence, sensor_id: str) -> list[str]:

@@ -46,9 +46,9 @@ def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> lis
     incident = _incident_of(town, key, rule)
     changes: list[Change] = []
     if rule is not None and incident is None and signal.level > 0:
-        changes.append(_open(book, town, rule, condition))
+        changes.append(_open(book, town, rule, condition, signal))
     elif rule is not None and incident is not None:
-        changes.extend(_absorb(book, town, incident, rule, condition))
+        changes.extend(_absorb(book, town, incident, rule, condition, signal))
     forget_normal(town)
     return changes
 
@@ -70,7 +70,7 @@ def _incident_of(town: TownState, key: str, rule: Levels | None) -> Incident | N
     return min(sharing, key=lambda one: (-one.level, one.opened_at, one.incident_id), default=None)
 
 
-def _open(book: Book, town: TownState, rule: Levels, condition: Condition) -> Change:
+def _open(book: Book, town: TownState, rule: Levels, condition: Condition, signal: ConditionMoved) -> Change:
     assert condition.observed_at is not None and condition.received_at is not None  # noqa: S101, PT018 - a reading made it
     place = ",".join(sorted(rule.zones))
     incident = Incident(
@@ -93,7 +93,7 @@ def _open(book: Book, town: TownState, rule: Levels, condition: Condition) -> Ch
         level=condition.level,
         label=label(book, condition.level),
     )
-    reasons = (why, _measured(book, rule, condition))
+    reasons = (why, *_late(book, rule, signal), _measured(book, rule, condition))
     return publish(
         book,
         town,
@@ -107,7 +107,12 @@ def _open(book: Book, town: TownState, rule: Levels, condition: Condition) -> Ch
 
 
 def _absorb(
-    book: Book, town: TownState, incident: Incident, rule: Levels, condition: Condition
+    book: Book,
+    town: TownState,
+    incident: Incident,
+    rule: Levels,
+    condition: Condition,
+    signal: ConditionMoved,
 ) -> list[Change]:
     """Let a condition that moved act on its incident: raise, widen, corroborate; never lower."""
     is_new = condition.key not in incident.sources
@@ -125,6 +130,7 @@ def _absorb(
     is_material = (incident.level, zones_at_level(incident)) != (before, zones_before)
     reasons = (
         _why_absorbed(book, town, incident, condition, before=before),
+        *_late(book, rule, signal),
         _measured(book, rule, condition),
     )
     assert condition.received_at is not None  # noqa: S101 - a reading moved it
@@ -156,6 +162,22 @@ def _why_absorbed(
     if sites > 1:
         return reason("incident.corroborated", count=sites, **words)
     return reason("incident.widened", zones=in_zones, **words)
+
+
+def _late(book: Book, rule: Levels, signal: ConditionMoved) -> tuple[Reason, ...]:
+    """Say that it was a late reading that raised, and when it came."""
+    if not signal.revision:
+        return ()
+    why = reason(
+        "late.raised",
+        sensor=signal.sensor_id,
+        value=amount(signal.value, rule.unit),
+        at=moment(book, signal.observed_at),
+        received=moment(book, signal.received_at),
+        level=signal.level,
+        label=label(book, signal.level),
+    )
+    return (why,)
 
 
 def _measured(book: Book, rule: Levels, condition: Condition) -> Reason:
