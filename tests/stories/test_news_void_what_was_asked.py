@@ -1,7 +1,23 @@
 """A river that goes on rising makes an open question stale: nobody approves what is no longer so."""
 
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 from tests.stories.scenes import flood, incident_of, neighbours, warning_of
 from tests.support.town import Town
+
+
+def stands_for(folder: Path, rule_id: str, zones: list[str]) -> None:
+    """Let a rule stand for these zones."""
+    file = folder / "rulebook.yaml"
+    told = json.loads(file.read_text())
+    for row in told["rules"]:
+        if row["id"] == rule_id:
+            row["zones"] = zones
+    file.write_text(json.dumps(told))
 
 
 def test_a_higher_level_voids_the_request_and_asks_afresh(town: Town) -> None:
@@ -20,12 +36,24 @@ def test_a_higher_level_voids_the_request_and_asks_afresh(town: Town) -> None:
     town.wait(hours=1)
 
 
-def test_a_new_zone_voids_the_request_and_asks_afresh(town: Town) -> None:
+def test_a_new_zone_voids_the_request_and_asks_afresh(
+    write: Callable[..., Path], start: Callable[..., Town]
+) -> None:
     """A second zone of the same flood: the words of both are asked for, and each hears of its own."""
+    folder = write()
+    stands_for(folder / "alta", "r-002", ["z-001", "z-002"])
+    town = start(folder)
     old = flood(town)
-    assert "applied" == town.decides("ana", incident_of(town)["incident_id"], "reject")
-    assert "rejected" == warning_of(town)["state"]
-    old.stays_silent()
+    town.wait(minutes=1)
+    town.gauge("g-002").sends(3.1)
+    new = town.phone("ana").expects_sms("authority", "6 tel", "Zona 001", "Zona 002")
+    old.replies("SI {code}")
+    town.phone("ana").expects_sms("versión nueva")
+    new.replies("SI {code}")
+    town.phone("ana").expects_sms("autorizado", "6 teléfonos")
+    neighbours(town, "z-001").expects_sms("en Zona 001.")
+    neighbours(town, "z-002").expects_sms("en Zona 002.")
+    assert ["z-001", "z-002"] == warning_of(town)["zones"]
 
 
 def test_more_evidence_alone_voids_nothing(town: Town) -> None:

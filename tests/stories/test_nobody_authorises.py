@@ -19,7 +19,9 @@ def test_corroborated_warning_goes_out_at_the_right_second(town: Town) -> None:
     neighbours(town).expects_nothing()
     town.wait(seconds=1)
     neighbours(town).expects_sms("warning", "ALCALDIA DE ALTA", "Zona 001")
-    assert {"kind": "safe_release", "instrument": "12-2026"}.items() <= warning_of(town)["authority_of"].items()
+    assert {"kind": "safe_release", "instrument": "12-2026"}.items() <= warning_of(town)[
+        "authority_of"
+    ].items()
     town.wait(hours=1)
 
 

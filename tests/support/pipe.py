@@ -49,6 +49,10 @@ class Pipe:
         self._read[place] = len(log)
         return fresh
 
+    def give_back(self, consumer: str, topic: str, count: int) -> None:
+        """Take back what the consumer was given last and did not take."""
+        self._read[consumer, topic] -= count
+
     def rewind(self, consumer: str, topic: str) -> None:
         """Give the consumer everything once more: offsets lost, or a rebalance at a bad moment."""
         self._read[consumer, topic] = 0

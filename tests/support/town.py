@@ -129,7 +129,7 @@ class Town:
     def decides(
         self, operator: str, incident_id: str, verb: str, *, municipality: str | None = None, **fields: Any
     ) -> str:
-        """Let an operator decide by command line; return ``applied``, ``refused``, ``expired`` or ``pending``."""
+        """Let an operator decide by command line; return ``applied``, ``refused`` or ``expired``."""
         decision = self.decision(operator, incident_id, verb, municipality=municipality, **fields)
         self.hands_over(decision, municipality)
         return self.ruling(decision, municipality)
@@ -343,7 +343,11 @@ class Town:
             records = self.pipe.unread(consumer, topic)
             count += len(records)
             if records:
-                await app.consume(topic, records)
+                try:
+                    await app.consume(topic, records)
+                except BaseException:
+                    self.pipe.give_back(consumer, topic, len(records))
+                    raise
         return count
 
     async def post(self, municipality: str, body: Any) -> httpx.Response:
