@@ -77,7 +77,7 @@ async def authorise(
             "state": WarningState.AUTHORISED,
             "authority": authority.model_dump(),
             "reasons": [reason.model_dump() for reason in (*asked.reasons, *reasons)],
-            "ledger": asked.ledger.model_copy(update={"authorised_at": work.now}).model_dump(),
+            "ledger": _steps(asked, authorised_at=work.now),
         }
     )
     await questions.close(work, request)
@@ -120,12 +120,14 @@ async def renew(
             at=work.now,
         )
         await questions.close(work, request)
+    requested_at = request.opened_at if request else work.now
     event = WarningRenewed.model_validate(
         snapshot.model_dump()
         | {
             "state": WarningState.AUTHORISED,
             "authority": authority.model_dump(),
             "reasons": [reason.model_dump() for reason in reasons],
+            "ledger": _steps(snapshot, requested_at=requested_at, authorised_at=work.now),
         }
     )
     await _put_in_force(work, head, event, Step.RENEW)
@@ -259,6 +261,7 @@ async def _tell_the_told(
             "state": move(head.state, step),
             "authority": authority.model_dump(),
             "reasons": [reason.model_dump() for reason in reasons],
+            "ledger": _steps(snapshot, authorised_at=work.now),
         }
     )
     await _put_in_force(work, head, event, step)
@@ -287,8 +290,15 @@ def _next(
             "valid_until": ends_at,
             "authority": None,
             "reasons": (),
+            "ledger": _steps(in_force, requested_at=work.now, authorised_at=None),
         }
     )
+
+
+def _steps(snapshot: WarningSnapshot, **reached: datetime | None) -> dict[str, datetime | None]:
+    """Return the ledger of a version: each has steps of its own from its request on."""
+    steps: dict[str, datetime | None] = snapshot.ledger.model_copy(update=reached).model_dump()
+    return steps
 
 
 async def _no_longer_fits(

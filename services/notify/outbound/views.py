@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.events.warnings import Ledger
 from schemas.vocabulary import MessageState, Purpose, WarningState
 from services.notify.tables import (
     ack,
@@ -34,6 +35,7 @@ _FATE = (
     *("planned_at", "accepted_at", "sent_at", "delivered_at", "answered_at", "expires_at", "updated_at"),
 )
 _NOT_MEANT = (MessageState.WITHDRAWN.value, MessageState.SUPPRESSED.value)
+_PUBLIC = tuple(each.value for each in (Purpose.WARNING, Purpose.RENEWAL, Purpose.CORRECTION, Purpose.LIFT))
 _NINE_TENTHS = 0.9
 
 
@@ -99,10 +101,19 @@ async def one_warning(conn: AsyncConnection, municipality: str, warning_id: str)
         .where(q.municipality == municipality, q.warning_id == warning_id)
         .order_by(q.opened_at)
     )
-    head["ledger"] = {**head["ledger"], **await ledger(conn, municipality, warning_id)}
+    shown = [
+        {
+            **snapshot,
+            "type": kind,
+            "at": at.isoformat(),
+            "ledger": await ledger(conn, municipality, warning_id, version, snapshot),
+        }
+        for version, kind, at, snapshot in versions.all()
+    ]
     return {
         **head,
-        "versions": [{"type": kind, "at": at.isoformat(), **snapshot} for _, kind, at, snapshot in versions],
+        "ledger": next(each["ledger"] for each in shown if each["version"] == head["version"]),
+        "versions": shown,
         "requests": [_shown(each) for each in asked.mappings()],
         "fates": await fates(conn, municipality, warning_id),
         "messages": await messages(
@@ -124,11 +135,16 @@ async def fates(conn: AsyncConnection, municipality: str, warning_id: str) -> li
     return [dict(row) for row in (await conn.execute(wanted)).mappings()]
 
 
-async def ledger(conn: AsyncConnection, municipality: str, warning_id: str) -> Json:
-    """Return when the first message to residents was accepted and when nine tenths were delivered."""
+async def ledger(
+    conn: AsyncConnection, municipality: str, warning_id: str, version: int, snapshot: Json
+) -> Json:
+    """Return when each step of one version was reached, from its cause to nine tenths delivered.
+
+    Only messages of this version count: what an older one did is no merit of this one.
+    """
     d = delivery.c
-    mine = (d.municipality == municipality) & (d.warning_id == warning_id)
-    mine &= d.purpose == Purpose.WARNING.value
+    mine = (d.municipality == municipality) & (d.warning_id == warning_id) & (d.version == version)
+    mine &= d.purpose.in_(_PUBLIC)
     meant = mine & d.state.not_in(_NOT_MEANT)
     first = (await conn.execute(sa.select(sa.func.min(d.accepted_at)).where(mine))).scalar_one_or_none()
     count = sa.select(sa.func.count()).select_from(delivery).where(meant)
@@ -138,10 +154,9 @@ async def ledger(conn: AsyncConnection, municipality: str, warning_id: str) -> J
         arrived = sa.select(d.delivered_at).where(meant, d.delivered_at.is_not(None))
         arrived = arrived.order_by(d.delivered_at).offset(needed - 1).limit(1)
         ninth = (await conn.execute(arrived)).scalar_one_or_none()
-    return {
-        "first_accepted_at": first.isoformat() if first else None,
-        "delivered_90_at": ninth.isoformat() if ninth else None,
-    }
+    known = Ledger.model_validate(snapshot.get("ledger") or {})
+    reached = known.model_copy(update={"first_accepted_at": first, "delivered_90_at": ninth})
+    return reached.model_dump(mode="json")
 
 
 async def one_decision(conn: AsyncConnection, municipality: str, decision_id: str) -> Json | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -235,11 +236,49 @@ async def test_ledger_shows_the_steps_of_lost_time(tmp_path: Path) -> None:
     async with rig(tmp_path, safe_release=False) as notify:
         await _warned(notify)
         await notify.carrier_takes(purpose="warning")
-        (head,) = (await notify.get("/admin/v1/warnings"))["items"]
-        shown = await notify.get(f"/admin/v1/warnings/{head['warning_id']}")
+        shown = await _shown(notify)
         steps = ("observed_at", "classified_at", "requested_at", "authorised_at", "first_accepted_at")
         assert all(shown["ledger"].get(step) for step in steps)
         assert [row["messages"] for row in shown["fates"] if row["purpose"] == "warning"] == [5]
+
+
+async def test_each_version_in_force_has_a_ledger_of_its_own(tmp_path: Path) -> None:
+    """Raised, corrected and lifted: no version borrows a step from the one before it."""
+    async with rig(tmp_path, valid_hours=3, safe_release=False) as notify:
+        await _warned(notify)
+        await notify.carrier_takes(purpose="warning")
+        await notify.wait(minutes=20)
+        await notify.classify(version=2, level=4, previous=3)
+        await notify.wait(minutes=1)
+        await notify.says("ana", f"SI {await notify.code_of('ana')}")
+        asked_at_first = (await _ledgers(notify))[-1]
+        assert asked_at_first["first_accepted_at"] is None
+        await notify.wait(minutes=1)
+        await notify.carrier_takes(purpose="warning")
+        await notify.wait(hours=3)
+        await notify.carrier_takes(purpose="renewal")
+        await notify.decide("beto", "correct", text={"*": CORRECTION})
+        await notify.wait(minutes=1)
+        await notify.carrier_takes(purpose="correction")
+        await notify.decide("carla", "lift")
+        await notify.wait(minutes=1)
+        await notify.carrier_takes(purpose="lift")
+        ledgers = await _ledgers(notify)
+        reached = [[at for at in ledger.values() if at is not None] for ledger in ledgers]
+        assert reached == [sorted(steps) for steps in reached]
+        own = ("authorised_at", "first_accepted_at")
+        assert all(len({ledger[step] for ledger in ledgers}) == len(ledgers) == 5 for step in own)
+        assert ledgers[-1] == (await _shown(notify))["ledger"]
+
+
+async def _shown(notify: Rig) -> dict[str, Any]:
+    (head,) = (await notify.get("/admin/v1/warnings"))["items"]
+    return await notify.get(f"/admin/v1/warnings/{head['warning_id']}")
+
+
+async def _ledgers(notify: Rig) -> list[dict[str, Any]]:
+    """Return the ledger of every version that was ever in force."""
+    return [each["ledger"] for each in (await _shown(notify))["versions"] if each["authority"]]
 
 
 async def test_late_yes_to_a_renewal_never_brings_corrected_words_back(tmp_path: Path) -> None:
