@@ -111,7 +111,7 @@ def safe_release(
     if incident.corroboration < row.min_sources:
         return _no(
             "release.not_corroborated",
-            f"No sale solo: {incident.corroboration} de {row.min_sources} sitios lo confirman.",
+            f"No salió solo: confirmado en {incident.corroboration} de {row.min_sources} sitios.",
         )
     said = f"Nadie respondió en {waited_s} s y {incident.corroboration} sitios lo confirman"
     return Right(

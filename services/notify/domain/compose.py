@@ -15,7 +15,7 @@ from schemas.municipality.folder import Municipality
 from schemas.municipality.town import SafeRelease
 from schemas.vocabulary import Channel, IncidentKind
 from services.notify.domain.catalogue import Catalogue
-from services.notify.domain.render import finished, river_of, until
+from services.notify.domain.render import finished, river_of, stamped, until
 
 _LONGEST = 1500
 
@@ -26,8 +26,13 @@ def page(
     code: str,
     catalogue: Catalogue,
     problem: Sequence[Reason] = (),
+    *,
+    channel: Channel = Channel.SMS,
 ) -> str:
-    """Return the page of an incident; ``problem`` says why the warning could not even be asked for."""
+    """Return the page of an incident; ``problem`` says why the warning could not even be asked for.
+
+    A text says what to answer with which code; a call says what to press, see ``for_channel``.
+    """
     parts = {
         "town": town.town.name,
         "label": town.town.label(incident.level),
@@ -36,10 +41,10 @@ def page(
         "site": incident.site or "",
         "last": _last_reading(incident, town),
         "problem": " ".join(reason.text for reason in problem),
-        "code": code,
     }
     kind = "lint" if problem else "no_data" if incident.kind is IncidentKind.NO_DATA else "level"
-    return catalogue.text(f"page.{kind}").format(**parts)
+    text = catalogue.text(f"page.{kind}").format(**parts)
+    return text if channel is Channel.VOICE else catalogue.text("page.sms").format(text=text, code=code)
 
 
 def question(
@@ -49,16 +54,17 @@ def question(
     *,
     code: str,
     release: SafeRelease | None,
+    waited_s: float,
     catalogue: Catalogue,
+    channel: Channel = Channel.SMS,
 ) -> str:
-    """Return the question of authority, with the words that a yes sends."""
-    otherwise = (
-        catalogue.text("authority.release").format(seconds=release.after_s, resolution=release.resolution)
-        if release
-        else catalogue.text("authority.no_release")
-    )
+    """Return the question of authority, with the words that a yes sends.
+
+    ``waited_s``: for how long it has been asked; who is asked later reads what is true by then.
+    """
     inhabitants = asked.audience.inhabitants
-    return catalogue.text("authority.text").format(
+    name = "authority.spoken" if channel is Channel.VOICE else "authority.text"
+    text = catalogue.text(name).format(
         town=town.town.name,
         label=town.town.label(asked.level),
         cause=cause(incident, town),
@@ -66,8 +72,19 @@ def question(
         phones=asked.audience.phones,
         inhabitants=inhabitants if inhabitants is not None else "?",
         words=" / ".join(dict.fromkeys(words.text for words in asked.texts))[:900],
-        code=code,
-        otherwise=otherwise,
+    )
+    if channel is not Channel.VOICE:
+        text = catalogue.text("authority.sms").format(text=text, code=code)
+    return f"{text} {_otherwise(release, waited_s, catalogue)}"
+
+
+def _otherwise(release: SafeRelease | None, waited_s: float, catalogue: Catalogue) -> str:
+    """Return what happens if nobody answers."""
+    if release is None:
+        return catalogue.text("authority.no_release")
+    confirmed = "release_later" if waited_s >= release.after_s else "release_confirmed"
+    return catalogue.text(f"authority.{confirmed if release.min_sources > 1 else 'release'}").format(
+        seconds=release.after_s, sources=release.min_sources, resolution=release.resolution
     )
 
 
@@ -99,13 +116,23 @@ def with_reasons(text: str, reasons: Sequence[Reason], catalogue: Catalogue) -> 
 
 
 def for_channel(
-    text: str, channel: Channel, *, asks: bool, exercise_id: str | None, catalogue: Catalogue
+    text: str,
+    channel: Channel,
+    *,
+    code: str,
+    asks: bool,
+    exercise_id: str | None,
+    catalogue: Catalogue,
 ) -> str:
-    """Return the text as this channel carries it: spoken with what to press, or in letters of one segment."""
-    if channel is Channel.VOICE:
-        name = "authority.voice" if asks else "page.voice"
-        text = catalogue.text(name).format(text=text)
-    return finished(text, exercise_id, catalogue)[:_LONGEST]
+    """Return the text as this channel carries it: spoken with what to press, or in letters of one segment.
+
+    A voice keeps its accents and says the code digit by digit: whoever got no text can authorise too.
+    """
+    if channel is not Channel.VOICE:
+        return finished(text, exercise_id, catalogue)[:_LONGEST]
+    name = "authority.voice" if asks else "page.voice"
+    said = catalogue.text(name).format(text=text, code=", ".join(code))
+    return stamped(" ".join(said.split()), exercise_id, catalogue)[:_LONGEST]
 
 
 def cause(incident: IncidentSnapshot, town: Municipality) -> str:

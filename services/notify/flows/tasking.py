@@ -136,6 +136,9 @@ async def _tell(work: Work, incident: IncidentSnapshot, event: TaskAssigned) -> 
         exercise_id=work.exercise_id,
     )
     await alerts.add(work.conn, work.municipality, row)
+    # The title of a block to be reached names its place already; the incident may have more zones.
+    place = "" if event.kind is TaskKind.REACH_BLOCK else compose.place(incident, work.town)
+    what = f"{event.title}. {place}" if place else event.title
     for person_id in await recipients.team(work.conn, work.municipality, event.assignee_id or ""):
         catalogue = work.catalogue_of(person_id)
         code = await codes.give(
@@ -148,9 +151,7 @@ async def _tell(work: Work, incident: IncidentSnapshot, event: TaskAssigned) -> 
             at=work.now,
             expires_at=work.now + _CODE_LIFE,
         )
-        text = catalogue.text("task.text").format(
-            town=work.town.town.name, title=event.title, place=compose.place(incident, work.town), code=code
-        )
+        text = catalogue.text("task.text").format(town=work.town.town.name, what=what, code=code)
         message = planned.Message(
             alert_id=alert_id,
             incident_id=incident.incident_id,

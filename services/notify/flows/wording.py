@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from schemas.events.base import Reason
 from schemas.events.incidents import IncidentSnapshot
-from schemas.vocabulary import Purpose
+from schemas.vocabulary import Channel, Purpose
 from services.notify.domain import compose
 from services.notify.domain.authority import release_for
 from services.notify.domain.catalogue import Catalogue
@@ -39,11 +39,12 @@ async def of_ring(work: Work, row: Alert, ring: Ring, why: Sequence[Reason]) -> 
         at=work.now,
         expires_at=work.now + CODE_LIFE,
     )
-    text = await _text(work, row, held.snapshot, code, catalogue)
+    text = await _text(work, row, held.snapshot, code, catalogue, ring.channel)
     text = compose.with_reasons(text, why, catalogue)
     said = compose.for_channel(
         text,
         ring.channel,
+        code=code,
         asks=row.request_id is not None,
         exercise_id=row.exercise_id,
         catalogue=catalogue,
@@ -51,16 +52,18 @@ async def of_ring(work: Work, row: Alert, ring: Ring, why: Sequence[Reason]) -> 
     return said, catalogue.language
 
 
-async def _text(work: Work, row: Alert, incident: IncidentSnapshot, code: str, catalogue: Catalogue) -> str:
+async def _text(
+    work: Work, row: Alert, incident: IncidentSnapshot, code: str, catalogue: Catalogue, channel: Channel
+) -> str:
     if row.request_id is None:
         problem = [reason for reason in row.reasons if reason.code.startswith(_STOPS_WORDS)]
-        return compose.page(work.town, incident, code, catalogue, problem)
+        return compose.page(work.town, incident, code, catalogue, problem, channel=channel)
     asked = await requests.find(work.conn, work.municipality, row.request_id)
     if asked is None:
-        return compose.page(work.town, incident, code, catalogue)
+        return compose.page(work.town, incident, code, catalogue, channel=channel)
     snapshot = await warnings.version_of(work.conn, work.municipality, asked.warning_id, asked.version)
     if snapshot is None:
-        return compose.page(work.town, incident, code, catalogue)
+        return compose.page(work.town, incident, code, catalogue, channel=channel)
     if asked.purpose is Purpose.RENEWAL:
         head = await warnings.find(work.conn, work.municipality, asked.warning_id)
         ends_at = head.valid_until if head and head.valid_until else snapshot.valid_until
@@ -74,4 +77,13 @@ async def _text(work: Work, row: Alert, incident: IncidentSnapshot, code: str, c
             catalogue=catalogue,
         )
     release = release_for(work.town, incident, snapshot.level, snapshot.zones, work.now)
-    return compose.question(work.town, incident, snapshot, code=code, release=release, catalogue=catalogue)
+    return compose.question(
+        work.town,
+        incident,
+        snapshot,
+        code=code,
+        release=release,
+        waited_s=(work.now - asked.opened_at).total_seconds(),
+        catalogue=catalogue,
+        channel=channel,
+    )

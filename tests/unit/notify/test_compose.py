@@ -34,8 +34,14 @@ def test_reason_stands_behind_the_text() -> None:
     assert compose.with_reasons("Texto.", (why,), ES) == "Texto. 1 de 2 sitios lo confirman."
 
 
-def test_call_says_what_to_press() -> None:
-    asked = compose.for_channel("Texto.", Channel.VOICE, asks=True, exercise_id=None, catalogue=ES)
-    paged = compose.for_channel("Texto.", Channel.VOICE, asks=False, exercise_id=None, catalogue=ES)
-    assert "marque su codigo de 4 cifras" in asked
-    assert "Marque 1 para confirmar" in paged
+def test_call_says_what_to_press_and_never_what_to_write() -> None:
+    """Spoken words keep their accents; the code is said digit by digit."""
+    page = compose.page(town(), snapshot(NOW, level=2), "4712", ES, channel=Channel.VOICE)
+    paged = compose.for_channel(page, Channel.VOICE, code="4712", asks=False, exercise_id=None, catalogue=ES)
+    asked = compose.for_channel(
+        "Texto.", Channel.VOICE, code="4712", asks=True, exercise_id=None, catalogue=ES
+    )
+    assert "Responda" not in paged
+    assert "Preparación" in paged
+    assert "Marque 1 para confirmar que oyó" in paged
+    assert "marque su código: 4, 7, 1, 2." in asked
