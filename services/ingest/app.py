@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
-from services.ingest.handlers.acceptance import Acceptance, Delivery
-from services.ingest.handlers.housekeeping import Housekeeping
+from services.ingest.flows.acceptance import Acceptance, Delivery
+from services.ingest.flows.housekeeping import Housekeeping
 from services.ingest.handlers.on_reading_published import TOPIC, OnReadingPublished
 from services.ingest.inbound.admin import admin_router
 from services.ingest.inbound.admin_status import Watch, status_router

@@ -26,9 +26,9 @@ from services.runtime.records import Record
 from services.runtime.relay import Relay
 from services.runtime.signing import Signer, Verifier, load_signer, load_verifier
 from services.runtime.timers import Timers
+from services.triage.flows.readings_batch import ReadingsBatch
+from services.triage.flows.stage_two import WAITS, StageTwo
 from services.triage.handlers.on_coordinator_decided import OnCoordinatorDecided
-from services.triage.handlers.readings_batch import ReadingsBatch
-from services.triage.handlers.stage_two import WAITS, StageTwo
 from services.triage.inbound.admin import admin_app
 from services.triage.outbound.changes import ChangeStore
 from services.triage.outbound.decisions import AuditStore, DecisionStore

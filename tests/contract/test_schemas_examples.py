@@ -120,12 +120,14 @@ def test_unknown_words_become_unknown(path: Path) -> None:
         assert "unknown" == getattr(event, name).value, f"{topic.name} {name}"
 
 
-@each
+@pytest.mark.parametrize(
+    "path",
+    [path for path in EXAMPLES if issubclass(BY_TYPE[path.parent.name][1].model, WarningSnapshot)],
+    ids=lambda path: path.parent.name,
+)
 def test_content_hash_of_every_warning_holds(path: Path) -> None:
     """A warning that was authorised years ago still proves which words were."""
     _, kind = BY_TYPE[path.parent.name]
-    if not issubclass(kind.model, WarningSnapshot):
-        pytest.skip("no warning")
     event = kind.model.model_validate(example(path)["value"])
     assert event.content_hash == content_hash(
         incident_id=event.incident_id,

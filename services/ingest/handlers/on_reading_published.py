@@ -18,7 +18,7 @@ from schemas.topics import READINGS_EXTERNAL
 from services.ingest.domain.muting import Conduct
 from services.ingest.domain.normalise import Fault, Reading, normalise
 from services.ingest.domain.sensors import Catalogue
-from services.ingest.handlers.acceptance import Acceptance, Delivery
+from services.ingest.flows.acceptance import Acceptance, Delivery
 from services.ingest.outbound import quarantine, sources
 from services.ingest.outbound.quarantine import Kept
 from services.runtime.clock import Clock

@@ -16,7 +16,7 @@ from services.ingest.domain.normalise import Fault, Reading, Refusal, normalise
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
 from services.ingest.errors import OutOfScope, QueueFull, RequestRefused
-from services.ingest.handlers.acceptance import Delivery
+from services.ingest.flows.acceptance import Delivery
 from services.ingest.inbound.body import BODY_BYTES_MOST, Row, rows_of
 from services.ingest.inbound.doorkeeper import SIGNATURE_HEADER, Doorkeeper
 from services.runtime.http import PROBLEM_TYPE, body_limited, problem

@@ -19,7 +19,7 @@ from services.runtime.dead_letter import DeadLetters
 from services.runtime.errors import Forged, Refused, Unsigned
 from services.runtime.records import Record, open_record
 from services.runtime.signing import Verifier
-from services.triage.handlers.stage_two import StageTwo
+from services.triage.flows.stage_two import StageTwo
 from services.triage.outbound.decisions import AuditStore
 from services.triage.towns import Towns
 

@@ -10,7 +10,7 @@ import pytest
 from schemas.vocabulary import Property
 from services.ingest.domain.normalise import Reading
 from services.ingest.domain.sensors import Catalogue, KnownSensor
-from services.ingest.handlers.acceptance import Acceptance
+from services.ingest.flows.acceptance import Acceptance
 from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.outbox import Outgoing

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from services.ingest.domain.normalise import Reading
 from services.ingest.domain.series import Outcome
-from services.ingest.handlers.acceptance import Acceptance, Delivery
+from services.ingest.flows.acceptance import Acceptance, Delivery
 from services.ingest.outbound.tables import QUARANTINE, READING, SERIES
 from services.runtime.database import Database
 from tests.unit.ingest.conftest import START, reading

@@ -8,7 +8,7 @@ import pytest
 from schemas.events.readings import ClockTicked, SensorMeasured
 from schemas.topics import READINGS, partition_of
 from services.ingest.domain.normalise import Reading
-from services.ingest.handlers.acceptance import Acceptance, Delivery
+from services.ingest.flows.acceptance import Acceptance, Delivery
 from services.ingest.outbound import readings
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME

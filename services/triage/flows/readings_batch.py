@@ -15,8 +15,8 @@ from services.runtime.fence import Ownership
 from services.runtime.records import Record, envelope_of
 from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Reading, Tick
+from services.triage.flows.stage_two import StageTwo
 from services.triage.handlers import on_clock_ticked, on_sensor_measured
-from services.triage.handlers.stage_two import StageTwo
 from services.triage.outbound.sensor_cache import Place, SensorCache
 from services.triage.outbound.sensors import SensorStore
 from services.triage.towns import Towns

@@ -1,0 +1,1 @@
+"""What handlers and timers share: load, decide, save, in the transaction that they opened."""
