@@ -55,6 +55,7 @@ from tests.support.towns import operator_key
 START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)  # 02:00 in El Salvador, a weekday night
 ADMIN: Final = "story-admin-token"
 MOST_ROUNDS: Final = 200
+CARRIER_S: Final = 5.0
 TICK_AT_LEAST: Final = timedelta(minutes=30)
 ACCOUNT: Final = "AC" + "1" * 32
 TOKEN: Final = "story-carrier-token"
@@ -86,6 +87,7 @@ class Town:
         self._runner = asyncio.Runner()
         self._stack = contextlib.AsyncExitStack()
         self._keys: dict[str, str] = {}
+        self._at_rest: object = None
 
     # How a story speaks.
 
@@ -113,6 +115,14 @@ class Town:
     def settle(self) -> None:
         """Let everything that is due now happen, in every service and at the carrier."""
         self._run(self._settle())
+
+    def _look(self) -> None:
+        """Settle, unless nothing can have happened since all came to rest."""
+        if self.carrier.due_in_s() == 0 or self._at_rest != self._state():
+            self.settle()
+
+    def _state(self) -> object:
+        return self.clock.now(), len(self.carrier.ledger.entries), self.pipe.is_down
 
     def incidents(self, municipality: str | None = None) -> list[dict[str, Any]]:
         query = {"municipality": municipality or self.main}
@@ -155,6 +165,7 @@ class Town:
     def hands_over_unseen(self, decision: CoordinatorDecided, municipality: str | None = None) -> None:
         """Hand a decision over and stop the world there: nothing has left for the carrier yet."""
         self._run(self._hand_over(decision, municipality)).raise_for_status()
+        self._at_rest = None
 
     def rows(self, service: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask, or tamper with, a service's database behind its back."""
@@ -199,7 +210,7 @@ class Town:
         self.carrier = FakeCarrier(
             FakeSettings(account_sid=ACCOUNT, auth_token=TOKEN), clock=CarrierClock(self.clock.now)
         )
-        self.phones = Phones(self.carrier, pump=self.settle)
+        self.phones = Phones(self.carrier, pump=self._look)
         carrier_url = await self._stack.enter_async_context(self.carrier.serving())
         self._told = {
             "data_dir": self.data,
@@ -309,19 +320,20 @@ class Town:
             await self._settle()
 
     async def _next_stop(self) -> datetime:
-        """Return when to look next: the next due time; the carrier's to the second; a tick now and then."""
+        """Return when to look next: the next due time; what the carrier does in lots; a tick now and then."""
         async with self.notify.db.reading() as conn:
             notify = await self.notify.timers.next_due(conn)
         async with self.triage.db.reading() as conn:
             triage = await self.triage.timers.next_due(conn)
         now, carrier_s = self.clock.now(), self.carrier.due_in_s()
-        carrier = now + timedelta(seconds=max(1, carrier_s)) if carrier_s is not None else None
+        carrier = now + timedelta(seconds=max(CARRIER_S, carrier_s)) if carrier_s is not None else None
         due = [at for at in (notify, triage, carrier) if at is not None and at > now]
         return min([*due, now + TICK_AT_LEAST])
 
     async def _settle(self) -> None:
         for _ in range(MOST_ROUNDS):
             if not await self._round():
+                self._at_rest = self._state()
                 return
         raise AssertionError("the town does not come to rest")
 
