@@ -47,15 +47,13 @@ def worse(record: Record) -> bytes:
     return json.dumps(told | {"version": 99, "level": 4, "zone_levels": {"z-001": 4}}).encode()
 
 
-@pytest.mark.parametrize("who", BY)
-def test_a_forged_incident_sends_nothing_and_is_told(town: Town, who: str) -> None:
+def test_a_forged_incident_sends_nothing_and_is_told(town: Town) -> None:
     """A level 4 that triage never signed: dead letter, audit, a page to a person, and life goes on."""
     question = flood(town)
     genuine = next(town.pipe.of_type("incident.classified"))
     key = (genuine.key or b"").decode()
-    for n in range(3):
-        value = worse(genuine)
-        append(town, who, "incidents", "incident.classified", key, value, f"forged-{n}")
+    for who in BY:
+        append(town, who, "incidents", "incident.classified", key, worse(genuine), f"by {who}")
     town.settle()
     town.phone("ana").expects_sms("sin firma válida")
     assert 3 == incident_of(town)["level"]
@@ -66,23 +64,24 @@ def test_a_forged_incident_sends_nothing_and_is_told(town: Town, who: str) -> No
     neighbours(town).expects_sms("warning", "Salga YA")
 
 
-@pytest.mark.parametrize("who", BY)
-def test_a_forged_decision_sends_nothing_and_is_told(town: Town, who: str) -> None:
+def test_a_forged_decision_sends_nothing_and_is_told(town: Town) -> None:
     """A yes in Ana's name that no service signed: both readers refuse it, and write it down."""
     flood(town).stays_silent()
     incident_id = incident_of(town)["incident_id"]
     decision = town.decision("ana", incident_id, "approve", via="sms")
     lower = town.decision("ana", incident_id, "lower", level=0, via="sms")
-    for n, said in enumerate((decision, lower)):
+    for said in (decision, lower):
         forged = said.model_copy(update={"operator_signature": None}).json_bytes()
-        append(town, who, "decisions", "coordinator.decided", "alta", forged, f"forged-{n}")
+        for who in BY:
+            event_id = f"{said.verb} by {who}"
+            append(town, who, "decisions", "coordinator.decided", "alta", forged, event_id)
     town.settle()
     town.phone("ana").expects_sms("sin firma válida", "decisions")
     neighbours(town).expects_nothing()
     assert 3 == incident_of(town)["level"]
     for service in ("notify", "triage"):
-        assert 2 == town.rows(service, "SELECT count(*) FROM dead_letter")[0][0]
-        assert 2 == town.rows(service, "SELECT count(*) FROM audit")[0][0]
+        assert 6 == town.rows(service, "SELECT count(*) FROM dead_letter")[0][0]
+        assert 6 == town.rows(service, "SELECT count(*) FROM audit")[0][0]
     assert "applied" == town.decides("beto", incident_id, "approve")
     neighbours(town).expects_sms("warning")
 
