@@ -19,6 +19,7 @@ from schemas.topics import READINGS, READINGS_EXTERNAL, TOPICS
 SERVICES: Final = ("triage", "notify")
 """Ingest is asked by asking it for a tick: it answers when all that was accepted is published."""
 
+PATIENCE_S: Final = 1.0
 LOOK_EVERY_S: Final = 0.004
 LOOK_EVERY_S_MAX: Final = 0.1
 
@@ -120,11 +121,12 @@ class Rest:
         self._traffic = traffic
         self._within_s = within_s
         self._ends: Ends = {}
-        self._usual_s = 0.0
+        self._ledger_end: int | None = None
 
-    async def ask(self, service: str) -> dict[str, Any]:
-        """Return what a service says of its own rest."""
-        answer = await self._http.get(f"{self._urls[service]}/admin/v1/quiescence")
+    async def ask(self, service: str, patience_s: float = 0.0) -> dict[str, Any]:
+        """Return what a service says of its own rest; ``patience_s`` is how long it may wait for that."""
+        patience = {"within_s": patience_s} if patience_s else {}
+        answer = await self._http.get(f"{self._urls[service]}/admin/v1/quiescence", params=patience)
         answer.raise_for_status()
         said: dict[str, Any] = answer.json()
         return said
@@ -135,18 +137,13 @@ class Rest:
         Raises:
             DependencyDown: It did not come to rest in time; the message says what was under way.
         """
-        began_s = time.monotonic()
-        until_s, pause_s, why = began_s + self._within_s, LOOK_EVERY_S, "nothing was asked yet"
-        # Looking costs the services time of their own, so not before it is of use.
-        await asyncio.sleep(self._usual_s * 0.5)
+        until_s, pause_s, why = time.monotonic() + self._within_s, LOOK_EVERY_S, "nothing was asked yet"
         while time.monotonic() < until_s:
             try:
                 found = await self._look(now)
             except (httpx.HTTPError, KafkaError, OSError) as err:
                 found = f"a service or the broker does not answer ({type(err).__name__})"
             if not isinstance(found, str):
-                took_s = min(time.monotonic() - began_s, LOOK_EVERY_S_MAX)
-                self._usual_s = took_s if not self._usual_s else 0.8 * self._usual_s + 0.2 * took_s
                 return found
             why = found
             await asyncio.sleep(pause_s)
@@ -154,16 +151,17 @@ class Rest:
         raise DependencyDown(f"The town did not come to rest within {self._within_s:.0f} s at {now}: {why}.")
 
     async def _look(self, now: datetime) -> list[datetime] | str:
-        carrier = await self._carrier()
-        if carrier is not None and carrier["busy"]:
-            return "the fake carrier is busy"
-        if await self._spooled():
-            return "an answer lies at the webhook door"
-        said = await asyncio.gather(*(self.ask(service) for service in SERVICES))
-        for service, each in zip(SERVICES, said, strict=True):
-            why = unrest(service, each, now)
-            if why is not None:
+        said = []
+        for service in SERVICES:
+            # Between triage and notify the phones: what they did before notify's word is in that word.
+            if service == "notify" and (why := await self._outside()):
                 return why
+            said.append(await self.ask(service, PATIENCE_S if service == "triage" else 0.0))
+            if why := unrest(service, said[-1], now):
+                return why
+        carrier = await self._carrier()
+        if why := self._carrier_moved(carrier):
+            return why
         ends = await self._traffic.ends()
         if ends != self._ends:
             if not await self._traffic.is_read(ends):
@@ -172,6 +170,29 @@ class Rest:
             self._ends = dict(ends)
             return "services have just spoken to each other"
         return sorted([*dues(said), *carrier_dues(carrier, now)])
+
+    async def _outside(self) -> str | None:
+        """Return what is under way at the carrier or at the webhook door.
+
+        All that reaches the door comes from the carrier and stands in its ledger, so while that has not
+        grown since both were last found at rest, asking them again would tell nothing new.
+        """
+        if self._ledger_end is not None:
+            return None
+        carrier = await self._carrier()
+        if carrier is not None and carrier["busy"]:
+            return "the fake carrier is busy"
+        if await self._spooled():
+            return "an answer lies at the webhook door"
+        self._ledger_end = carrier["ledger_end"] if carrier is not None else None
+        return None
+
+    def _carrier_moved(self, carrier: Mapping[str, Any] | None) -> str | None:
+        """Return why the carrier's rest of before notify was asked no longer counts."""
+        if carrier is None or (not carrier["busy"] and carrier["ledger_end"] == self._ledger_end):
+            return None
+        self._ledger_end = None
+        return "the fake carrier is busy" if carrier["busy"] else "the fake carrier has just done something"
 
     async def _carrier(self) -> dict[str, Any] | None:
         """Return what the fake carrier has before it; ``None`` where there is none."""

@@ -33,8 +33,8 @@ def admin_app(app: App) -> FastAPI:
         return await status(app)
 
     @routes.get("/quiescence")
-    async def get_quiescence() -> Json:
-        return await quiescence(app)
+    async def get_quiescence(within_s: Annotated[float, Query(ge=0, le=10)] = 0.0) -> Json:
+        return await quiescence(app, within_s)
 
     @routes.get("/incidents")
     async def get_incidents(
@@ -137,7 +137,7 @@ def _letter(letter: DeadLetter) -> Json:
 def _proof(state: SensorState) -> Json:
     """Return what an outsider compares with the log of accepted readings, and where the sensor stands.
 
-    ``digest``: the sum of ``domain.digest`` over every reading counted, in decimal digits.
+    ``digest``: the sum of ``schemas.fingerprint`` over every reading counted, in decimal digits.
     """
     newest = state.newest
     return {

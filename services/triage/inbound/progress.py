@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,16 +17,20 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]  # Any: JSON documents
 TICKS_MAY_LAG: Final = timedelta(seconds=2)
+LOOK_EVERY_S: Final = 0.002
 
 
-async def quiescence(app: App) -> Json:
+async def quiescence(app: App, within_s: float = 0.0) -> Json:
     """Return what is still being worked on, and the next moment at which a tick would change something.
 
     A partition is busy until the tick of the present moment was folded: ticks stand behind every reading
-    that was accepted before them.
+    that was accepted before them. With ``within_s`` the answer waits for that, but no longer.
     """
-    now = app.clock.now()
-    behind = _behind(app, now)
+    until_s = time.monotonic() + within_s
+    while (  # noqa: ASYNC110 - the clock is a file, it wakes nobody
+        behind := _behind(app, now := app.clock.now())
+    ) and time.monotonic() < until_s:
+        await asyncio.sleep(LOOK_EVERY_S)
     unpublished = await app.relay.unpublished()
     async with app.db.reading() as conn:
         timer = await app.timers.next_due(conn)

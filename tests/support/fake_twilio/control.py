@@ -37,6 +37,8 @@ class ControlApi:
             ("POST", "/_control/webhooks", self._webhooks),
             ("POST", "/_control/say", self._say),
             ("POST", "/_control/answer", self._answer),
+            ("POST", "/_control/call", self._call),
+            ("POST", "/_control/switch", self._switch),
             ("GET", "/_ledger", self._ledger),
             ("DELETE", "/_ledger", self._forget),
             ("GET", "/_ledger/phones", self._ledger_phones),
@@ -56,6 +58,7 @@ class ControlApi:
                 "opted_out": sorted(list(pair) for pair in carrier.handsets.opted_out),
                 "message_in": carrier.settings.message_in,
                 "busy": carrier.agenda.busy(),
+                "ledger_end": carrier.ledger.end,
                 "next_due_s": carrier.agenda.next_due_s(),
                 "now_s": carrier.clock.elapsed_s(),
             }
@@ -98,6 +101,26 @@ class ControlApi:
         digits = (press,) if isinstance(press, str) else tuple(press)
         rang = self._carrier.calling.answer(told["call"], digits, told.get("answered_by", "human"))
         return Response(status_code=202 if rang else 409)
+
+    async def _call(self, request: Request) -> Response:
+        told = await _object(request)
+        calling, sid, deed = self._carrier.calling, told["call"], told["do"]
+        if deed == "pick_up":
+            done = calling.pick_up(sid)
+        elif deed == "press":
+            done = calling.press(sid, told["keys"])
+        elif deed == "hang_up":
+            done = await calling.hang_up(sid)
+        else:
+            raise ValueError("do is pick_up, press or hang_up")
+        return Response(status_code=202 if done else 409)
+
+    async def _switch(self, request: Request) -> Response:
+        told = await _object(request)
+        if not isinstance(told["on"], bool):
+            raise TypeError("on is true or false")
+        self._carrier.switch(told["phone"], on=told["on"])
+        return Response(status_code=204)
 
     async def _ledger(self, request: Request) -> Response:
         after = int(request.query_params.get("after", "0"))

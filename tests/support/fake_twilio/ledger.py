@@ -32,6 +32,11 @@ class Ledger:
             if cut_short:
                 self._file.write("\n")
 
+    @property
+    def end(self) -> int:
+        """Return the number of the newest entry; unchanged means that nothing happened."""
+        return self._seq
+
     def add(self, kind: str, **facts: Any) -> Entry:
         """Write one entry; it is with the operating system before this returns, so a kill loses nothing."""
         self._seq += 1
