@@ -24,6 +24,7 @@ from municipio.player import Target
 from municipio.ports import Ports
 from municipio.replay import run, terminal_progress
 from municipio.stack import Stack
+from schemas.events.warnings import Ledger
 from services.runtime.clock import TownClock
 
 SCHEMA: Final = "municipio/demo/1"
@@ -174,9 +175,7 @@ def _document(stack: Stack, told: Json, posts: Posts, report: Json, began_s: flo
         "residents_reached": len(
             {row["recipient_id"] for row in messages if row["purpose"] == "warning" and row["delivered_at"]}
         ),
-        "ledger": [
-            {"warning_id": row["warning_id"], "level": row.get("level"), **row["ledger"]} for row in whole
-        ],
+        "ledger": ledgers(whole),
         "broker": broker_name(),
         "database": "postgresql" if stack.copy.database_url else "sqlite",
     }
@@ -199,8 +198,25 @@ _CHECKS: Final[Mapping[str, Callable[[Json], bool]]] = {
     "no warning was authorised": lambda said: said["warnings"] > 0,
     "no resident was reached": lambda said: said["residents_reached"] > 0,
     "nobody acknowledged": lambda said: sum(said["acknowledged"].values()) > 0,
+    "a ledger's steps are out of order": lambda said: all(map(_is_in_order, said["ledger"])),
     "the broker is not Apache Kafka 4": lambda said: said["broker"].startswith("apache-kafka 4."),
 }
+
+
+def ledgers(warnings: Sequence[Json]) -> list[Json]:
+    """Return one row for each version that was in force: when each step of the lost time was reached."""
+    names = ("warning_id", "version", "type", "level")
+    return [
+        {**{name: version[name] for name in names}, **version["ledger"]}
+        for warning in warnings
+        for version in warning["versions"]
+        if version["authority"]
+    ]
+
+
+def _is_in_order(ledger: Json) -> bool:
+    reached = [datetime.fromisoformat(ledger[step]) for step in Ledger.model_fields if ledger[step]]
+    return reached == sorted(reached)
 
 
 def _first_sms_ms(posts: Posts, told: Json) -> list[float]:
