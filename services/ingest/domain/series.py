@@ -32,7 +32,7 @@ class Series:
     fingerprint: str = ""
 
     def with_one_more(self, reading: Reading) -> Series:
-        mark = fingerprint_of(reading.sensor_id, reading.measured, reading.value, reading.observed_at)
+        mark = fingerprint_of(reading.sensor_id, reading.measured.value, reading.observed_at, reading.value)
         return Series(self.last_n + 1, add(self.fingerprint, mark))
 
 

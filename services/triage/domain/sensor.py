@@ -7,9 +7,9 @@ for good (*settled*) and forgotten. A late reading folds its window again: it ma
 
 from __future__ import annotations
 
+from schemas.fingerprint import MODULUS, fingerprint_of
 from services.triage.domain import verdicts
 from services.triage.domain.changes import SensorHeard
-from services.triage.domain.digest import MODULUS, digest_of
 from services.triage.domain.folding import Folding, Outcome, moved_signal
 from services.triage.domain.inputs import GOOD, Reading
 from services.triage.domain.late import fold_into_window, fold_very_late
@@ -54,7 +54,7 @@ def _count(state: SensorState, reading: Reading) -> bool:
         if not is_new:
             return False
     state.count += 1
-    state.digest += digest_of(reading.sensor_id, reading.property, reading.observed_at, reading.value)
+    state.digest += fingerprint_of(reading.sensor_id, reading.property, reading.observed_at, reading.value)
     state.digest %= MODULUS
     return True
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triage.domain.digest import digest_of
+from schemas.fingerprint import fingerprint_of as digest_of
 from services.triage.domain.level import Ladder
 from services.triage.domain.level import Row as LiveRow
 from tests.support import oracle
