@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from municipio.commands import (
+    backtest,
     dead_letters,
     decide,
     incidents,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 app.command("decide")(decide.decide)
 app.add_typer(rulebook.app, name="rulebook")
 app.add_typer(incidents.app, name="incidents")

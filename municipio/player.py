@@ -76,6 +76,7 @@ class Summary:
             **{name: self.counts.get(name, 0) for name in names},
             "rejected": self.rejected,
             "missing": self.findings.missing,
+            "unknown_columns": self.findings.unknown_columns,
             "broken_count": self.findings.broken_count,
             "broken": [
                 {"file": each.file, "row": each.row, "reason": each.reason} for each in self.findings.broken

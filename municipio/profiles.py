@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-from schemas.municipality.profile import Profile, TimeColumn, ValueColumn, zone_of
+from municipio.wall_clock import Ambiguous, SetBack, placed
+from schemas.municipality.profile import Order, Profile, TimeColumn, ValueColumn, zone_of
 
 CANONICAL: Final = Profile.model_validate(
     {
@@ -35,7 +36,12 @@ CANONICAL: Final = Profile.model_validate(
 )
 LISTED_MOST: Final = 100
 RUN_ROWS: Final = 100_000
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+Cells = Mapping[str, str | None] | str
+"""The cells of a row by column, or why the row cannot be read."""
 
 
 class FileUnreadable(ValueError):
@@ -68,10 +74,15 @@ class BrokenRow:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found beside the readings; ``broken`` lists the first hundred."""
+    """What was found beside the readings; ``broken`` lists the first hundred.
+
+    Attributes:
+        unknown_columns: Named in a header, read by nobody.
+    """
 
     rows: int = 0
     missing: int = 0
+    unknown_columns: list[str] = field(default_factory=list)
     broken_count: int = 0
     broken: list[BrokenRow] = field(default_factory=list)
 
@@ -95,8 +106,19 @@ def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings)
         yield from heapq.merge(*streams, key=_played_at)
 
 
-def _played_at(reading: Recorded) -> tuple[datetime, str, int]:
-    return reading.at, reading.file, reading.row
+def in_file_order(path: Path, profile: Profile | None, findings: Findings) -> Iterator[Recorded]:
+    """Yield the readings of one file as they stand in it.
+
+    Raises:
+        FileUnreadable: It cannot be opened or lacks a column that the profile names.
+    """
+    return _rows(path, profile or CANONICAL, findings)
+
+
+def _played_at(reading: Recorded) -> tuple[object, ...]:
+    """Order by time, then by what is said: a file that was shuffled plays the same."""
+    said = reading.body
+    return reading.at, said["observed_at"], said["sensor_id"], said["property"], said["value"]
 
 
 def _in_order(rows: Iterable[Recorded], stack: ExitStack) -> Iterator[Recorded]:
@@ -130,19 +152,33 @@ def _rows(path: Path, form: Profile, findings: Findings) -> Iterator[Recorded]:
         raise FileUnreadable(f"{path}: cannot be opened: {err.strerror}") from err
     with file:
         reader = csv.DictReader(file, delimiter=form.delimiter, restkey="…")
-        _check_header(path, reader.fieldnames or (), form)
+        _check_header(path, reader.fieldnames or (), form, findings)
+        twice = SetBack(form.order is Order.NEWEST_FIRST)
         for row, cells in _cells(reader):
             findings.rows += 1
             reading = _reading(path.name, row, cells, form)
-            if isinstance(reading, BrokenRow):
-                findings.add(reading)
-            elif reading is None:
-                findings.missing += 1
-            else:
-                yield reading
+            if isinstance(reading, Ambiguous):
+                twice.add(reading.naive, reading.sensor, (row, cells))
+            elif (good := _sorted_out(reading, findings)) is not None:
+                yield good
+        for (row, cells), fold in twice.told_apart(is_ordered=form.order is not Order.ANY):
+            reading = _reading(path.name, row, cells, form, fold=fold)
+            if isinstance(reading, Ambiguous):
+                findings.add(BrokenRow(path.name, row, f"{form.observed_at.column}: {reading}"))
+            elif (good := _sorted_out(reading, findings)) is not None:
+                yield good
 
 
-def _cells(reader: csv.DictReader[str]) -> Iterator[tuple[int, Mapping[str, str | None] | str]]:
+def _sorted_out(reading: Recorded | BrokenRow | None, findings: Findings) -> Recorded | None:
+    if isinstance(reading, BrokenRow):
+        findings.add(reading)
+        return None
+    if reading is None:
+        findings.missing += 1
+    return reading
+
+
+def _cells(reader: csv.DictReader[str]) -> Iterator[tuple[int, Cells]]:
     while True:
         try:
             cells = next(reader)
@@ -154,9 +190,12 @@ def _cells(reader: csv.DictReader[str]) -> Iterator[tuple[int, Mapping[str, str 
         yield reader.line_num, cells
 
 
-def _check_header(path: Path, header: Sequence[str], form: Profile) -> None:
+def _check_header(path: Path, header: Sequence[str], form: Profile, findings: Findings) -> None:
     wanted = [form.observed_at.column, form.value.column]
     wanted += [c for c in (form.sensor_column, form.property_column, form.unit_column) if c is not None]
+    may = [form.sequence_column, form.quality_column, form.received_at.column if form.received_at else None]
+    unknown = [column for column in header if column not in {*wanted, *may}]
+    findings.unknown_columns += [each for each in unknown if each not in findings.unknown_columns]
     absent = [column for column in wanted if column not in header]
     if absent:
         found = ", ".join(header) or "nothing"
@@ -166,16 +205,19 @@ def _check_header(path: Path, header: Sequence[str], form: Profile) -> None:
 
 
 def _reading(
-    file: str, row: int, cells: Mapping[str, str | None] | str, form: Profile
-) -> Recorded | BrokenRow | None:
-    """Return the reading of a row, why it is none, or None where the value is declared missing."""
+    file: str, row: int, cells: Cells, form: Profile, *, fold: int | None = None
+) -> Recorded | BrokenRow | Ambiguous | None:
+    """Return the reading of a row, why it is none, or None where the value is declared missing.
+
+    ``fold`` says which of the two is meant where a local time occurs twice.
+    """
     if isinstance(cells, str):
         return BrokenRow(file, row, cells)
     try:
         raw = _cell(cells, form.value.column)
         if raw in form.missing:
             return None
-        observed_at = _moment(cells, form.observed_at)
+        observed_at = _moment(cells, form.observed_at, fold)
         body = {
             "sensor_id": _sensor(cells, form),
             "property": _stated(cells, form.property_column, form.property, "property"),
@@ -185,6 +227,9 @@ def _reading(
             **_extras(cells, form),
         }
         return Recorded(_play_time(cells, form, observed_at), file, row, body)
+    except Ambiguous as twice:
+        twice.sensor = (cells.get(form.sensor_column) if form.sensor_column else None) or ""
+        return twice
     except ValueError as err:
         return BrokenRow(file, row, str(err))
 
@@ -220,18 +265,24 @@ def _number(raw: str, form: ValueColumn) -> float:
         if not text.endswith(form.suffix.strip()):
             raise ValueError(f"{form.column}: does not end in {form.suffix.strip()!r}")
         text = text[: -len(form.suffix.strip())].strip()
-    if form.thousands:
-        text = text.replace(form.thousands, "")
-    if form.decimal == ",":
-        if "." in text:
-            raise ValueError(f"{form.column}: has a point where the decimal comma is expected")
-        text = text.replace(",", ".")
+    whole, sign, fraction = text.partition(form.decimal)
+    if form.thousands and form.thousands in whole:
+        if not _GROUPED.fullmatch(whole.replace(form.thousands, ",")):
+            raise ValueError(f"{form.column}: {form.thousands!r} does not stand between thousands")
+        whole = whole.replace(form.thousands, "")
+    other = "." if form.decimal == "," else ","
+    if other in whole + fraction:
+        said = {",": "comma", ".": "point"}
+        raise ValueError(
+            f"{form.column}: has a {said[other]} where the decimal {said[form.decimal]} is expected"
+        )
+    text = f"{whole}.{fraction}" if sign else whole
     if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
         raise ValueError(f"{form.column}: is not a number of ordinary size")
     return value
 
 
-def _moment(cells: Mapping[str, str | None], form: TimeColumn) -> datetime:
+def _moment(cells: Mapping[str, str | None], form: TimeColumn, fold: int | None = None) -> datetime:
     raw = _cell(cells, form.column)
     try:
         moment = datetime.strptime(raw, form.format) if form.format else datetime.fromisoformat(raw)  # noqa: DTZ007
@@ -240,23 +291,19 @@ def _moment(cells: Mapping[str, str | None], form: TimeColumn) -> datetime:
     if moment.tzinfo is None:
         if form.time_zone is None:
             raise ValueError(f"{form.column}: has no offset and the profile names no time zone")
-        moment = _placed(moment, form)
+        try:
+            moment = placed(moment, zone_of(form.time_zone), fold)
+        except Ambiguous:
+            raise
+        except ValueError as err:
+            raise ValueError(f"{form.column}: {err}") from err
     return moment.astimezone(UTC)
-
-
-def _placed(naive: datetime, form: TimeColumn) -> datetime:
-    placed = naive.replace(tzinfo=zone_of(form.time_zone or "UTC"))
-    if placed.astimezone(UTC).astimezone(placed.tzinfo).replace(tzinfo=None) != naive:
-        raise ValueError(
-            f"{form.column}: this local time does not exist in {form.time_zone} (clocks went forward)"
-        )
-    return placed
 
 
 def _play_time(cells: Mapping[str, str | None], form: Profile, observed_at: datetime) -> datetime:
     if form.received_at is None or not (cells.get(form.received_at.column) or "").strip():
         return observed_at
-    return max(_moment(cells, form.received_at), observed_at)
+    return max(_moment(cells, form.received_at, 0), observed_at)
 
 
 def _extras(cells: Mapping[str, str | None], form: Profile) -> dict[str, Any]:

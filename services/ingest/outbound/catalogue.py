@@ -1,4 +1,4 @@
-"""The sensors that the municipalities' folders list."""
+"""The sensors and zones that the municipalities' folders list."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 from schemas.municipality import FolderErrors, Municipality, load_all
 from services.ingest.domain.sensors import Catalogue, KnownSensor
+from services.ingest.domain.zones import Zones
 from services.runtime.errors import WrongSetting
 from services.runtime.settings import RuntimeSettings
 
 
 def read_catalogue(settings: RuntimeSettings) -> Catalogue:
-    """Return the sensors of every municipality.
+    """Return the sensors and zones of every municipality.
 
     Raises:
         WrongSetting: A folder cannot be used; the message names its first fault.
@@ -25,19 +26,15 @@ def read_catalogue(settings: RuntimeSettings) -> Catalogue:
     except OSError as err:
         why = f"{directory} cannot be read: {err.strerror}"
         raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {why}") from err
-    return Catalogue.of({town: _sensors(folder) for town, folder in towns.items()})
+    return Catalogue.of(
+        {town: _sensors(folder) for town, folder in towns.items()},
+        {town: _zones(folder) for town, folder in towns.items()},
+    )
 
 
 def _sensors(folder: Municipality) -> list[KnownSensor]:
-    return [
-        KnownSensor(
-            sensor_id=row.sensor_id,
-            site=row.site,
-            measured=row.property,
-            network=row.network,
-            min_plausible=row.min_plausible,
-            max_plausible=row.max_plausible,
-            expected_every_s=row.expected_every_s,
-        )
-        for row in folder.sensors
-    ]
+    return [KnownSensor.listed(row) for row in folder.sensors]
+
+
+def _zones(folder: Municipality) -> Zones:
+    return Zones.of({zone.id: (zone.name, *zone.aliases) for zone in folder.zones})

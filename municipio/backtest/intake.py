@@ -1,0 +1,100 @@
+"""Take recorded readings in as ingest's doors would: read, judge, tell repeats from corrections, number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from municipio.profiles import LISTED_MOST, BrokenRow, Recorded
+from schemas.municipality import Municipality
+from services.ingest.domain import normalise as judged
+from services.ingest.domain.sensors import Catalogue, KnownSensor
+from services.ingest.domain.series import Numbered, Outcome, Series, enrol
+from services.triage.domain.inputs import Reading
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the readings offered; ``rejected`` lists the first hundred."""
+
+    readings: int = 0
+    duplicates: int = 0
+    corrections: int = 0
+    quarantined: int = 0
+    rejected_count: int = 0
+    rejected: list[BrokenRow] = field(default_factory=list)
+
+    def refuse(self, row: Recorded, fault: judged.Fault) -> None:
+        self.rejected_count += 1
+        if len(self.rejected) < LISTED_MOST:
+            self.rejected.append(BrokenRow(row.file, row.row, f"{fault.field}: {fault.detail}".strip(": ")))
+
+
+class Intake:
+    """One town's door.
+
+    ``taken`` is counted on; ``is_record``: the readings were accepted by a running system, each once, and
+    are only numbered again.
+    """
+
+    def __init__(self, town: Municipality, *, is_record: bool = False) -> None:
+        self.taken = Taken()
+        self._town = town.id
+        self._sensors = Catalogue.of({town.id: [KnownSensor.listed(row) for row in town.sensors]})
+        self._values: dict[str, frozenset[float]] = {}
+        self._series: dict[str, Series] = {}
+        self._is_record = is_record
+
+    def take(self, at: datetime, rows: Sequence[Recorded]) -> list[Reading]:
+        """Return what triage is given of the rows that arrive at one moment."""
+        offered = [reading for row in rows if (reading := self._judge(row)) is not None]
+        self.taken.readings += len(rows)
+        return [_as_triage_reads(each, at) for each in self._numbered(offered)]
+
+    def _judge(self, row: Recorded) -> judged.Reading | None:
+        reading = judged.normalise(row.body, row.at)
+        if isinstance(reading, judged.Fault):
+            self.taken.refuse(row, reading)
+            return None
+        sensor = self._sensors.find(self._town, reading.sensor_id)
+        if sensor is None or sensor.measured is not reading.measured:
+            self.taken.quarantined += 1
+            return None
+        return judged.examine(reading, sensor)
+
+    def _numbered(self, offered: Sequence[judged.Reading]) -> Sequence[Numbered]:
+        if self._is_record:
+            return [self._next(reading) for reading in offered]
+        identities = {reading.identity for reading in offered}
+        known = {each: self._values[each] for each in identities if each in self._values}
+        sensors = {reading.sensor_id for reading in offered}
+        series = {each: self._series[each] for each in sensors if each in self._series}
+        done = enrol(offered, known, series)
+        self._series.update(done.series)
+        for each in done.new:
+            same = self._values.get(each.reading.identity, frozenset())
+            self._values[each.reading.identity] = same | {each.reading.value}
+        self.taken.duplicates += done.outcomes.count(Outcome.DUPLICATE)
+        self.taken.corrections += done.outcomes.count(Outcome.CORRECTION)
+        return done.new
+
+    def _next(self, reading: judged.Reading) -> Numbered:
+        after = self._series.get(reading.sensor_id, Series()).with_one_more(reading)
+        self._series[reading.sensor_id] = after
+        return Numbered(after.last_n, reading, correction=False)
+
+
+def _as_triage_reads(each: Numbered, received_at: datetime) -> Reading:
+    reading = each.reading
+    return Reading(
+        n=each.n,
+        sensor_id=reading.sensor_id,
+        property=reading.measured.value,
+        value=reading.value,
+        unit=reading.unit,
+        observed_at=reading.observed_at,
+        received_at=received_at,
+        quality=reading.quality.value,
+        correction=each.correction,
+    )

@@ -1,0 +1,161 @@
+"""Run recorded readings through a town's rules and return what would have been decided and said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from municipio.backtest import recordings
+from municipio.backtest.intake import Intake
+from municipio.backtest.operator import Never, Operator
+from municipio.backtest.summary import summary
+from municipio.backtest.telling import Messages
+from municipio.backtest.town import Town
+from municipio.errors import WrongUse
+from municipio.player import moments
+from municipio.profiles import FileUnreadable, Findings, Recorded, recorded
+from schemas.municipality import Municipality
+from schemas.municipality.profile import Profile
+
+SCHEMA: Final = "municipio/backtest/1"
+Progress = Callable[[int, datetime], None]
+
+
+@dataclass(slots=True)
+class Backtest:
+    """One run under one rulebook."""
+
+    municipality: Municipality
+    town: Town
+    intake: Intake
+    messages: Messages
+    findings: Findings = field(default_factory=Findings)
+    duration_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document of ``municipio backtest --json``; times with the town's own offset."""
+        taken, findings = self.intake.taken, self.findings
+        document = {
+            "schema": SCHEMA,
+            "municipality": self.municipality.id,
+            "rulebook_version": self.municipality.rulebook_version,
+            "rows": findings.rows,
+            "readings": taken.readings,
+            "duplicates": taken.duplicates,
+            "corrections": taken.corrections,
+            "quarantined": taken.quarantined,
+            "rejected_count": taken.rejected_count,
+            "rejected": [_row(each.file, each.row, each.reason) for each in taken.rejected],
+            "missing": findings.missing,
+            "broken_count": findings.broken_count,
+            "broken": [_row(each.file, each.row, each.reason) for each in findings.broken],
+            "unknown_columns": findings.unknown_columns,
+            "duration_s": round(self.duration_s, 3),
+            "changes": [
+                {**change.as_record(), "at": change.at, "observed_at": change.observed_at}
+                for change in self.town.changes
+            ],
+            "messages": self.messages.items,
+            "tasks": self.messages.tasks,
+            "silences": [
+                {
+                    "site": one.site,
+                    "rule": one.rule,
+                    "opened_at": one.opened_at,
+                    "from": one.since,
+                    "to": one.to,
+                }
+                for one in self.town.silences
+            ],
+            "summary": summary(self.town.book, self.town.changes, self.town.silences, self.town.last_at),
+            "comparison": None,
+        }
+        return {name: self._shown(value) for name, value in document.items()}
+
+    def _shown(self, value: Any) -> Any:  # Any: a JSON document
+        if isinstance(value, datetime):
+            return self.municipality.local(value).isoformat()
+        if isinstance(value, dict):
+            return {name: self._shown(inner) for name, inner in value.items()}
+        return [self._shown(inner) for inner in value] if isinstance(value, list) else value
+
+
+def run(
+    files: Sequence[Path],
+    municipality: Municipality,
+    *,
+    profile: Profile | None = None,
+    operator: Operator | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Play files as if they had been live: what arrives, in the order of arrival, ticks in between.
+
+    Raises:
+        WrongUse: A file cannot be read by this profile.
+    """
+    done = _begin(municipality, operator)
+    started_s = time.monotonic()
+    try:
+        _play(done, recorded(files, profile, done.findings), progress)
+    except FileUnreadable as err:
+        raise WrongUse(str(err)) from err
+    done.duration_s = time.monotonic() - started_s
+    return done
+
+
+def run_record(folder: Path, municipality: Municipality) -> Backtest:
+    """Decide a record of ``municipio record`` again, in its own order, with the decisions that people made.
+
+    Raises:
+        WrongUse: It is no such record.
+    """
+    done = _begin(municipality, None, is_record=True)
+    started_s = time.monotonic()
+    record = recordings.read(folder, done.findings)
+    rows = [(row, done.intake.take(row.at, [row])) for row in record.readings]
+    for at, inputs in recordings.in_order([reading for _, taken in rows for reading in taken], record.inputs):
+        done.town.put(at, inputs)
+    done.duration_s = time.monotonic() - started_s
+    return done
+
+
+def compared(runs: Sequence[Backtest]) -> dict[str, Any] | None:
+    """Return the runs beside each other; None where there is but one."""
+    if len(runs) < 2:
+        return None
+    rows = []
+    for each in runs:
+        said = each.as_json()
+        rows.append(
+            {
+                "rulebook_version": said["rulebook_version"],
+                "incidents": len(
+                    {row["incident_id"] for row in said["changes"] if row["kind"] == "incident"}
+                ),
+                "messages": len(said["messages"]),
+                "silences": len(said["silences"]),
+                "summary": said["summary"],
+            }
+        )
+    return {"items": rows}
+
+
+def _begin(municipality: Municipality, operator: Operator | None, *, is_record: bool = False) -> Backtest:
+    messages = Messages(municipality)
+    town = Town(municipality, operator or Never(), listener=messages.hear)
+    return Backtest(municipality, town, Intake(municipality, is_record=is_record), messages)
+
+
+def _play(done: Backtest, readings: Iterable[Recorded], progress: Progress | None) -> None:
+    for at, rows in moments(readings):
+        done.town.receive(at, done.intake.take(at, rows))
+        if progress is not None:
+            progress(done.intake.taken.readings, at)
+
+
+def _row(file: str, row: int, reason: str) -> dict[str, Any]:
+    return {"file": file, "row": row, "reason": reason}
