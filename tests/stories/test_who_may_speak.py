@@ -75,7 +75,7 @@ def test_an_unsigned_decision_is_refused_and_written_down(town: Town) -> None:
 
 
 def test_five_wrong_codes_lock(town: Town) -> None:
-    """Who guesses is locked out: even the right code is worth nothing then, the operator's key still is."""
+    """Who guesses is locked out: even the right code is worth nothing then, and the next person is rung."""
     question, ana = flood(town), town.phone("ana")
     wrong = f"{(int(question.code) + 1) % 10_000:04d}"
     for _ in range(4):
@@ -83,6 +83,9 @@ def test_five_wrong_codes_lock(town: Town) -> None:
         ana.expects_sms("no está vigente")
     ana.says(f"SI {wrong}")
     ana.expects_sms("Demasiados códigos")
+    beto = town.phone("beto")
+    beto.expects_sms("authority", "bloqueado").stays_silent()
+    beto.expects_call("authority").stays_silent()
     question.replies("SI {code}")
     ana.expects_sms("Demasiados códigos")
     neighbours(town).expects_nothing()

@@ -13,6 +13,7 @@ from services.notify.domain import names
 from services.notify.domain.replies import Answer, Reading, Say, Wish, read
 from services.notify.flows import answers, sayings
 from services.notify.flows.answers import Outcome
+from services.notify.flows.wrong_codes import count_wrong
 from services.notify.outbound import alerts, codes, messages, recipients, replies
 from services.notify.outbound.recipients import PERSON, Known
 from services.notify.work import Work
@@ -115,7 +116,7 @@ async def _from_duty(work: Work, said: Said, reading: Reading) -> Outcome | list
         return await sayings.verified(work, reading.verify_code, said.known.language)
     if reading.wish in {Wish.OPT_OUT, Wish.OPT_OUT_PERHAPS}:
         return Outcome("staff_opt_out", "reply.staff_opt_out")
-    if await codes.is_locked(work.conn, work.municipality, person_id):
+    if await codes.is_locked(work.conn, work.municipality, person_id, work.now):
         return Outcome("locked", "reply.locked")
     if reading.answers:
         return [await _answer(work, said, answer) for answer in reading.answers]
@@ -129,7 +130,7 @@ async def _answer(work: Work, said: Said, answer: Answer) -> Outcome:
     person_id = said.known.recipient_id
     code = await codes.match(work.conn, work.municipality, person_id, answer.code, work.now)
     if code is None:
-        locked = await codes.wrong_guess(work.conn, work.municipality, person_id, work.now)
+        locked = await count_wrong(work, person_id)
         return Outcome("locked", "reply.locked") if locked else Outcome("wrong_code", "reply.wrong_code")
     subject = await answers.Subject.of_code(work, code)
     if subject is None:

@@ -1,4 +1,7 @@
-"""Four digits per question and person: given once, guessed at most five times."""
+"""Four digits per question and person: given once, guessed at most five times in a row.
+
+Only a live code counts: one that was answered, fell away or expired neither takes a guess nor locks.
+"""
 
 from __future__ import annotations
 
@@ -82,24 +85,34 @@ async def match(
         .limit(1)
     )
     row = (await conn.execute(wanted)).first()
-    return Code(*row) if row else None
+    if row is None:
+        return None
+    guessed = _live(municipality, person_id, at) & c.locked_at.is_(None) & (c.attempts > 0)
+    await conn.execute(sa.update(code).where(guessed).values(attempts=0))  # Who knows one is no guesser.
+    return Code(*row)
 
 
-async def wrong_guess(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> bool:
-    """Count a wrong code against all that this person was asked; say whether that locked them."""
+async def wrong_guess(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> list[Code]:
+    """Count a wrong code against all that this person is asked now; return what that locked."""
     c = code.c
-    mine = (c.municipality == municipality) & (c.person_id == person_id) & c.closed_at.is_(None)
+    mine = _live(municipality, person_id, at) & c.locked_at.is_(None)
     await conn.execute(sa.update(code).where(mine).values(attempts=c.attempts + 1))
-    full = mine & c.locked_at.is_(None) & (c.attempts >= MOST_GUESSES)
-    await conn.execute(sa.update(code).where(full).values(locked_at=at))
-    return await is_locked(conn, municipality, person_id)
+    full = sa.update(code).where(mine, c.attempts >= MOST_GUESSES).values(locked_at=at)
+    shown = full.returning(c.subject_id, c.subject_kind, c.person_id, c.incident_id, c.code)
+    return sorted((Code(*row) for row in await conn.execute(shown)), key=lambda each: each.subject_id)
 
 
-async def is_locked(conn: AsyncConnection, municipality: str, person_id: str) -> bool:
-    c = code.c
-    mine = (c.municipality == municipality) & (c.person_id == person_id) & c.closed_at.is_(None)
-    locked = sa.select(sa.func.count()).select_from(code).where(mine, c.locked_at.is_not(None))
+async def is_locked(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> bool:
+    """Say whether too many guesses were made at something that this person is still asked."""
+    mine = _live(municipality, person_id, at) & code.c.locked_at.is_not(None)
+    locked = sa.select(sa.func.count()).select_from(code).where(mine)
     return bool((await conn.execute(locked)).scalar_one())
+
+
+def _live(municipality: str, person_id: str, at: datetime) -> sa.ColumnElement[bool]:
+    c = code.c
+    mine = (c.municipality == municipality) & (c.person_id == person_id)
+    return mine & c.closed_at.is_(None) & (c.expires_at > at)
 
 
 async def close(conn: AsyncConnection, municipality: str, subjects: Sequence[str], at: datetime) -> None:
