@@ -16,10 +16,7 @@ from aiokafka.errors import KafkaError
 from municipio.errors import DependencyDown
 from schemas.topics import READINGS, READINGS_EXTERNAL, TOPICS
 
-SERVICES: Final = ("triage", "notify")
-"""Ingest is asked by asking it for a tick: it answers when all that was accepted is published."""
-
-PATIENCE_S: Final = 1.0
+PATIENCE_S: Final = 0.5
 LOOK_EVERY_S: Final = 0.004
 LOOK_EVERY_S_MAX: Final = 0.1
 
@@ -123,10 +120,10 @@ class Rest:
         self._ends: Ends = {}
         self._ledger_end: int | None = None
 
-    async def ask(self, service: str, patience_s: float = 0.0) -> dict[str, Any]:
-        """Return what a service says of its own rest; ``patience_s`` is how long it may wait for that."""
-        patience = {"within_s": patience_s} if patience_s else {}
-        answer = await self._http.get(f"{self._urls[service]}/admin/v1/quiescence", params=patience)
+    async def ask(self, service: str) -> dict[str, Any]:
+        """Return what a service says of its own rest, as soon as it rests or a moment later."""
+        url = f"{self._urls[service]}/admin/v1/quiescence"
+        answer = await self._http.get(url, params={"within_s": PATIENCE_S})
         answer.raise_for_status()
         said: dict[str, Any] = answer.json()
         return said
@@ -151,17 +148,18 @@ class Rest:
         raise DependencyDown(f"The town did not come to rest within {self._within_s:.0f} s at {now}: {why}.")
 
     async def _look(self, now: datetime) -> list[datetime] | str:
-        said = []
-        for service in SERVICES:
-            # Between triage and notify the phones: what they did before notify's word is in that word.
-            if service == "notify" and (why := await self._outside()):
+        if why := await self._outside():
+            return why
+        triage, (notify, carrier) = await asyncio.gather(
+            self.ask("triage"), self._notify_and_then_the_carrier()
+        )
+        said = {"triage": triage, "notify": notify}
+        for service, each in said.items():
+            if why := unrest(service, each, now):
                 return why
-            said.append(await self.ask(service, PATIENCE_S if service == "triage" else 0.0))
-            if why := unrest(service, said[-1], now):
-                return why
-        carrier = await self._carrier()
         if why := self._carrier_moved(carrier):
             return why
+        # Last of all: what one of them said to the other before it was asked stands here.
         ends = await self._traffic.ends()
         if ends != self._ends:
             if not await self._traffic.is_read(ends):
@@ -169,7 +167,11 @@ class Rest:
             # What was just handled may have set something off: ask all of them once more.
             self._ends = dict(ends)
             return "services have just spoken to each other"
-        return sorted([*dues(said), *carrier_dues(carrier, now)])
+        return sorted([*dues([*said.values()]), *carrier_dues(carrier, now)])
+
+    async def _notify_and_then_the_carrier(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Ask both, the carrier second: what left notify before its word then stands in the ledger."""
+        return await self.ask("notify"), await self._carrier()
 
     async def _outside(self) -> str | None:
         """Return what is under way at the carrier or at the webhook door.

@@ -21,7 +21,8 @@ from services.runtime.outbox import Outbox
 from services.runtime.relay import Relay
 
 TICK_WITHIN_S: Final = 10.0
-LOOK_EVERY_S: Final = 0.005
+LOOK_EVERY_S: Final = 0.001
+ASK_DATABASE_EVERY_S: Final = 0.005
 
 
 class Watch:
@@ -90,7 +91,7 @@ class Watch:
                 raise Problem(409, "The clock was set back", f"the rules were already told {told.now}")
             if time.monotonic() > until:
                 raise Problem(503, "No tick", "readings wait for the broker, or the relay does not run")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S if self._ticker else ASK_DATABASE_EVERY_S)
 
     async def _told(self) -> Told | None:
         # A relay in another process leaves word in the database.

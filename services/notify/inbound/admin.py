@@ -35,8 +35,8 @@ def admin_app(app: App) -> FastAPI:
         return await status(app)
 
     @routes.get("/quiescence")
-    async def get_quiescence() -> Json:
-        return await quiescence(app)
+    async def get_quiescence(within_s: Annotated[float, Query(ge=0, le=10)] = 0.0) -> Json:
+        return await quiescence(app, within_s)
 
     @routes.post("/decisions", status_code=202)
     async def post_decision(request: Request) -> Json:

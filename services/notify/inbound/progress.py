@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from services.notify.outbound import views
 
@@ -10,10 +12,24 @@ if TYPE_CHECKING:
     from services.notify.app import App
 
 Json = dict[str, Any]  # Any: JSON documents
+LOOK_EVERY_S: Final = 0.004
 
 
-async def quiescence(app: App) -> Json:
-    """Return what is still under way, and when the next timer is due."""
+async def quiescence(app: App, within_s: float = 0.0) -> Json:
+    """Return what is still under way, and when the next timer is due.
+
+    Whoever gives ``within_s`` has moved the clock by hand and waits: what is due is then fired at once, and
+    the answer comes when nothing is under way any more, or when that time is over.
+    """
+    until_s, pause_s = time.monotonic() + within_s, LOOK_EVERY_S
+    while (said := await _under_way(app))["busy"] and time.monotonic() < until_s:
+        if not (said["detail"]["timers_due"] and await app.timers.fire_due()):
+            await asyncio.sleep(pause_s)
+            pause_s *= 1.5
+    return said
+
+
+async def _under_way(app: App) -> Json:
     now = app.clock.now()
     unpublished = await app.relay.unpublished()
     async with app.db.reading() as conn:
