@@ -2,149 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Final
-
-import structlog
-
-from schemas.municipality import FolderErrors
-from services.notify.app import App
-from services.notify.inbound import door_process
-from services.notify.inbound.consuming import subscriptions
-from services.notify.inbound.spool_pull import SpoolPull, door_client
-from services.notify.outbound.carrier import TwilioCarrier
-from services.notify.outbound.twilio_http import BoundedTwilioHttp, Reach
-from services.notify.settings import SERVICE, NotifySettings
-from services.runtime.clock import DatabaseClock, clock_for
-from services.runtime.database import Database
-from services.runtime.errors import Retriable, WrongSetting
-from services.runtime.http import serve
-from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
-from services.runtime.lockfile import SingleProcess
-from services.runtime.logging import configure
-from services.runtime.process import run, together
-from services.runtime.settings import load
-from services.runtime.timers import make_scheduler
-
-log = structlog.get_logger()
-
-KEEP_HOUSE_EVERY_S: Final = 600
-CLOCK_EVERY_S: Final = 5
-DATABASE_AGAIN_S: Final = 1.0
 
 
-def main() -> None:
-    """Run what the first word names."""
-    words = sys.argv[1:]
+def main(words: list[str]) -> None:
+    """Run what the words name. The door loads none of the service: it has to be there first."""
     if words == ["door"]:
+        from services.notify.inbound import door_process
+
         door_process.main()
-        return
-    if words not in ([], ["relay"]):
-        sys.exit("usage: python -m services.notify [door|relay]")
-    settings = load(NotifySettings)
-    configure(settings.environment, SERVICE, settings.log_level)
-    run(lambda stop: _relay(settings, stop) if words else _serve(settings, stop))
+    else:
+        from services.notify import service_process
 
-
-async def _serve(settings: NotifySettings, stop: asyncio.Event) -> None:
-    async with _database(settings) as db, contextlib.AsyncExitStack() as held:
-        app = _app(settings, db)
-        await _start(app)
-        carrier = _carrier(settings)
-        held.push_async_callback(carrier.close)
-        sender = app.send_through(carrier)
-        door = door_client(settings.door_url, settings.require_admin_token())
-        held.push_async_callback(door.aclose)
-        pull = SpoolPull(db, app.cipher, door, app.resolver.town_of, app.resolver.wake)
-        app.pull = pull
-        broker, up = kafka_broker(settings, SERVICE), asyncio.Event()
-        consumers = subscriptions(broker, app)
-        scheduler = make_scheduler()
-        app.timers.start(scheduler)
-        scheduler.add_job(
-            app.keep_house, "interval", seconds=KEEP_HOUSE_EVERY_S, max_instances=1, coalesce=True
-        )
-        if isinstance(app.clock, DatabaseClock):
-            scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
-        scheduler.start()
-        parts = [
-            serve(app.http, *settings.address_of(SERVICE), stop),
-            sender.run(),
-            pull.run(),
-            app.resolver.run(),
-            *(each.watch() for each in consumers),
-        ]
-        if settings.relay == "inside":
-            parts.append(app.relay.run())
-        connecting = asyncio.create_task(connect_forever(broker, up))
-        try:
-            await together(stop, *parts)
-        finally:
-            connecting.cancel()
-            scheduler.shutdown(wait=False)
-            with contextlib.suppress(Exception):
-                await broker.stop()
-
-
-async def _relay(settings: NotifySettings, stop: asyncio.Event) -> None:
-    async with _database(settings, alone=False) as db:
-        await together(stop, _app(settings, db).relay.run())
-
-
-async def _start(app: App) -> None:
-    """Start however long the database takes to come."""
-    while True:
-        try:
-            await app.start()
-        except Retriable as err:
-            log.warning("notify.database_away", reason=str(err))
-            await asyncio.sleep(DATABASE_AGAIN_S)
-        else:
-            return
-
-
-def _carrier(settings: NotifySettings) -> TwilioCarrier:
-    if not settings.tokens or not settings.twilio_account_sid:
-        raise WrongSetting("MUNICIPIO_TWILIO_ACCOUNT_SID and MUNICIPIO_TWILIO_AUTH_TOKEN: are required")
-    reach = Reach(
-        production=settings.is_production,
-        base=settings.twilio_api_base,
-        allow_numbers=settings.allow_numbers,
-    )
-    http = BoundedTwilioHttp(
-        reach,
-        base=settings.twilio_api_base,
-        total_s=settings.carrier_timeout_s,
-        limit=settings.in_flight_max * 2,
-    )
-    return TwilioCarrier(settings.twilio_account_sid, settings.tokens[0], http, settings.public_url)
-
-
-def _app(settings: NotifySettings, db: Database) -> App:
-    try:
-        return App(
-            settings,
-            db=db,
-            clock=clock_for(settings, db),
-            make_publisher=lambda: kafka_publisher(settings, f"{SERVICE}-relay-{settings.slot}"),
-        )
-    except FolderErrors as err:
-        raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {err.errors[0]}") from None
-
-
-@contextlib.asynccontextmanager
-async def _database(settings: NotifySettings, *, alone: bool = True) -> AsyncIterator[Database]:
-    db = Database(settings.database_url_of(SERVICE), schema=SERVICE)
-    async with contextlib.AsyncExitStack() as held:
-        if db.dialect == "sqlite" and alone:
-            held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
-        held.push_async_callback(db.close)
-        yield db
+        service_process.main(words)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
