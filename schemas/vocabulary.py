@@ -195,7 +195,7 @@ class TaskState(Word):
 
 
 class Lane(IntEnum):
-    """Order of what leaves an outbox after an outage: people's words before measurements."""
+    """Order of what leaves an outbox after an outage: people's words, then measurements, then poison."""
 
     DECISIONS = 0
     REPORTS = 1
@@ -203,3 +203,4 @@ class Lane(IntEnum):
     WARNINGS = 3
     MESSAGES = 4
     READINGS = 5
+    DEAD_LETTERS = 6

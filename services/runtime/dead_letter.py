@@ -133,7 +133,9 @@ class DeadLetters:
             municipality=row["municipality"],
         )
         key = f"{record.topic}/{record.partition}"
-        return Outgoing(record.topic + DEAD_SUFFIX, key, envelope, json.dumps(said).encode(), Lane.REPORTS)
+        return Outgoing(
+            record.topic + DEAD_SUFFIX, key, envelope, json.dumps(said).encode(), Lane.DEAD_LETTERS
+        )
 
 
 def _row(record: Record, reason: str, detail: str, at: datetime, is_attack: bool) -> dict[str, Any]:

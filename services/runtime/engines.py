@@ -42,6 +42,7 @@ def postgresql_engine(url: URL, schema: str | None) -> AsyncEngine:
         pool_timeout=CONNECT_TIMEOUT_S,
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # A failed statement must not print texts or names.
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
             "command_timeout": STATEMENT_TIMEOUT_S,
@@ -63,6 +64,7 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         pool_timeout=STATEMENT_TIMEOUT_S,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
         poolclass=sa.pool.AsyncAdaptedQueuePool,
+        hide_parameters=True,
     )
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 

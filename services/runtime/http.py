@@ -9,11 +9,11 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+RowCursor = Annotated[int, Query(ge=0, le=2**63 - 1)]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 

@@ -151,8 +151,17 @@ class Outbox:
         }
 
     async def pending(self, conn: AsyncConnection, limit: int, held: frozenset[str]) -> list[Pending]:
+        return await self.waiting(conn, limit, held, dead=False)
+
+    async def waiting(
+        self, conn: AsyncConnection, limit: int, held: frozenset[str], *, dead: bool
+    ) -> list[Pending]:
+        """Return unpublished dead letters, or all others, in the order of lane and acceptance."""
         t = self._table
-        wanted = sa.select(t).where(t.c.published_at.is_(None)).order_by(t.c.lane, t.c.seq).limit(limit)
+        which = t.c.lane >= Lane.DEAD_LETTERS if dead else t.c.lane < Lane.DEAD_LETTERS
+        wanted = (
+            sa.select(t).where(t.c.published_at.is_(None), which).order_by(t.c.lane, t.c.seq).limit(limit)
+        )
         if held:
             wanted = wanted.where(t.c.hold.not_in(held))
         return [_pending(row) for row in (await conn.execute(wanted)).mappings()]
@@ -183,6 +192,24 @@ class Outbox:
         t = self._table
         old = sa.select(t.c.seq).where(t.c.published_at < before).limit(limit)
         return (await conn.execute(sa.delete(t).where(t.c.seq.in_(old)))).rowcount
+
+
+class Leftovers:
+    """The outbox's dead letters, behind every other source: poison from outside never delays a reading."""
+
+    lane = Lane.DEAD_LETTERS
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def pending(self, conn: AsyncConnection, limit: int, held: frozenset[str]) -> list[Pending]:
+        return await self._outbox.waiting(conn, limit, held, dead=True)
+
+    async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:
+        await self._outbox.mark(conn, published, at)
+
+    async def unpublished(self, conn: AsyncConnection) -> int:
+        return 0  # The outbox counts them.
 
 
 def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from schemas.vocabulary import Lane
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.database import Database
@@ -16,7 +17,7 @@ from services.runtime.errors import Retriable
 from services.runtime.health import Health
 from services.runtime.holdback import HoldBack
 from services.runtime.lease import Lease
-from services.runtime.outbox import Outbox, Outgoing, Pending, Source
+from services.runtime.outbox import Leftovers, Outbox, Outgoing, Pending, Source
 from services.runtime.publishing import Behind, Publisher, PublishFailed
 from services.runtime.wakeups import listen
 
@@ -63,7 +64,9 @@ class Relay:
         self._lease = lease
         self._clock = clock
         self._health = health
-        self._sources: list[Source] = sorted([outbox, *more_sources], key=lambda source: source.lane)
+        self._sources: list[Source] = sorted(
+            [outbox, *more_sources, Leftovers(outbox)], key=lambda source: source.lane
+        )
         self._behind = behind
         self._batch = batch
         self._publisher: Publisher | None = None
@@ -117,11 +120,11 @@ class Relay:
                 return 0
             due = tuple(self._behind.due()) if self._behind else ()
             rows = await self._read()
-            done = 0
-            for group in self._groups(rows):
-                done += await self._publish_and_mark(group)
-            if due and done == len(rows) < self._batch:
+            ahead = [row for row in rows if row[1].outgoing.lane < Lane.DEAD_LETTERS]
+            done = await self._publish_rows(ahead)
+            if due and done == len(ahead) < self._batch:
                 done += await self._publish_behind(due)
+            done += await self._publish_rows(rows[len(ahead) :])
             metrics.HELD_KEYS.set(len(self._held))
             return done
 
@@ -153,6 +156,9 @@ class Relay:
                 if wanted > 0:
                     rows += [(source, each) for each in await source.pending(conn, wanted, held)]
         return rows
+
+    async def _publish_rows(self, rows: Sequence[Row]) -> int:
+        return sum([await self._publish_and_mark(group) for group in self._groups(rows)])
 
     def _groups(self, rows: Sequence[Row]) -> list[list[Row]]:
         """Split a round: the unsuspected together, then every suspect key by itself."""

@@ -36,6 +36,10 @@ NO_SOURCE: Final = "?"
 Origin = tuple[str, str]
 """Municipality and source."""
 
+EVERYBODY: Final[Origin] = (EVERY_MUNICIPALITY, "*")
+TOGETHER: Final = 10
+"""So many times one source's share of poison is too much from all of them together."""
+
 
 @dataclass(slots=True)
 class _Sorted:
@@ -83,15 +87,34 @@ class OnReadingPublished:
                     await self._set_apart(conn, origin, by_origin[origin].records, stored_at)
                     counts["muted"] += len(by_origin[origin].records)
                     by_origin[origin] = _Sorted()
-                counts["dead"] += len(by_origin[origin].poison)
-                for record, refused in by_origin[origin].poison:
-                    await self._dead_letters.add_refused(conn, record, refused, now)
+            await self._bury(conn, by_origin, counts, now, stored_at)
             deliveries = [Delivery(*origin, tuple(batch.good)) for origin, batch in sorted(by_origin.items())]
             accepted = await self._acceptance.accept(conn, deliveries, received_at=now, stored_at=stored_at)
             await self._outbox.announce(conn)
         for outcomes in accepted:
             counts.update({outcome.value: count for outcome, count in outcomes.items()})
         return counts
+
+    async def _bury(
+        self,
+        conn: AsyncConnection,
+        by_origin: dict[Origin, _Sorted],
+        counts: Counter[str],
+        now: datetime,
+        stored_at: datetime,
+    ) -> None:
+        """Keep what cannot be read: as dead letters, or set apart once all sources together send too much.
+
+        A source may call itself something else with every record, so the sum is watched as well.
+        """
+        poison = [each for batch in by_origin.values() for each in batch.poison]
+        if await self._is_muted(conn, EVERYBODY, len(poison), stored_at, self._poison_most * TOGETHER):
+            await self._set_apart(conn, EVERYBODY, [record for record, _ in poison], stored_at)
+            counts["muted"] += len(poison)
+            return
+        counts["dead"] += len(poison)
+        for record, refused in poison:
+            await self._dead_letters.add_refused(conn, record, refused, now)
 
     def _sort(self, records: Sequence[Record], now: datetime) -> dict[Origin, _Sorted]:
         by_origin: dict[Origin, _Sorted] = {}
@@ -105,13 +128,15 @@ class OnReadingPublished:
                 batch.good.append(read)
         return by_origin
 
-    async def _is_muted(self, conn: AsyncConnection, origin: Origin, poison: int, at: datetime) -> bool:
+    async def _is_muted(
+        self, conn: AsyncConnection, origin: Origin, poison: int, at: datetime, most: int | None = None
+    ) -> bool:
         before = await sources.conduct_of(conn, *origin)
         if before is not None and before.is_muted:
             return True
         if not poison:
             return False
-        after = (before or Conduct(window_at=at)).after(poison, at, self._poison_most)
+        after = (before or Conduct(window_at=at)).after(poison, at, most or self._poison_most)
         await sources.put_conduct(conn, *origin, after)
         if after.is_muted:
             log.error("ingest.source_muted", municipality=origin[0], source=origin[1], poison=after.poison)

@@ -14,7 +14,7 @@ from services.notify.inbound.progress import quiescence, status
 from services.notify.outbound import views
 from services.notify.settings import SERVICE
 from services.notify.tables import ack, alert, audit, decision, incident, reply, task
-from services.runtime.http import Problem, admin_guard, service_app
+from services.runtime.http import Problem, RowCursor, admin_guard, service_app
 from services.runtime.metrics import REGISTRY
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def admin_app(app: App) -> FastAPI:
         return _page("messages", items, "message_id", limit)
 
     @routes.get("/dead-letters")
-    async def get_dead_letters(cursor: int = 0, limit: Limit = 100) -> Json:
+    async def get_dead_letters(cursor: RowCursor = 0, limit: Limit = 100) -> Json:
         async with app.db.reading() as conn:
             found = await app.dead_letters.list(conn, after=cursor, limit=limit)
         names = ("id", "municipality", "topic", "partition", "offset", "reason", "detail", "state")

@@ -57,7 +57,8 @@ def _authority(book: Book, decision: Decision) -> Reason | None:
     operator = book.operators.get(decision.operator_id)
     if operator is None:
         return reason("decision.no_operator", operator=decision.operator_id)
-    if not operator.in_office(decision.decided_at):
+    # Who writes the decision writes its date as well: it must hold on that day and today.
+    if not (operator.in_office(decision.decided_at) and operator.in_office(decision.at)):
         return reason(
             "decision.expired_operator",
             operator=decision.operator_id,

@@ -114,6 +114,15 @@ async def test_source_of_much_poison_is_muted_and_others_are_not(db, handler) ->
     assert await count(db, QUARANTINE) == 1
 
 
+async def test_poison_under_ever_new_names_is_set_apart_too(db, handler) -> None:
+    """A source that calls itself something else each time is bounded by the sum; good readings pass."""
+    names = [record(b"x", offset, source=f"nadie-{offset}") for offset in range(51)]
+    assert (await handler.handle(names))["dead"] == 51
+    counts = await handler.handle([record(b"x", 60, source="nadie-60"), record(offset=61, source="otra")])
+
+    assert Counter(muted=1, accepted=1, dead=0) == counts
+
+
 async def test_little_poison_mutes_nobody(db, handler) -> None:
     """Five are taken as bad luck."""
     await handler.handle([record(b"x", offset) for offset in range(5)])

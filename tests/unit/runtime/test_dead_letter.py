@@ -12,7 +12,7 @@ from schemas.vocabulary import Lane
 from services.runtime.database import Database
 from services.runtime.dead_letter import KEPT_BYTES, DeadLetters
 from services.runtime.errors import Forged
-from services.runtime.outbox import Outbox
+from services.runtime.outbox import Leftovers, Outbox
 from services.runtime.parking import Parking
 from services.runtime.records import Record
 from services.runtime.tables import RuntimeTables
@@ -50,10 +50,10 @@ async def test_it_is_published_on_the_dead_topic(db, letters, outbox) -> None:
     """Table and topic say the same."""
     await add(db, letters)
     async with db.reading() as conn:
-        (pending,) = await outbox.pending(conn, 10, frozenset())
+        (pending,) = await Leftovers(outbox).pending(conn, 10, frozenset())
     said = json.loads(pending.outgoing.value)
     assert pending.outgoing.topic == "readings.external.dead"
-    assert pending.outgoing.lane == Lane.REPORTS
+    assert pending.outgoing.lane == Lane.DEAD_LETTERS
     assert (said["partition"], said["offset"], said["reason"]) == (3, 17, "value.invalid")
     assert base64.b64decode(said["value_base64"]) == POISON.value
 

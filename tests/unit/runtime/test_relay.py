@@ -237,6 +237,20 @@ async def test_ticks_stand_behind_everything_accepted_before(db: Database, table
     assert ticks.sent == ["tick"]
 
 
+async def test_poison_delays_neither_readings_nor_ticks(db: Database, tables, outbox) -> None:
+    """However many dead letters wait, what arrives after them and the tick behind it leave first."""
+    ticks, broker = Ticks(), Broker()
+    relay = make_relay(db, tables, outbox, broker, behind=ticks, batch=4)
+    poison = {"topic": "readings.external.dead", "lane": Lane.DEAD_LETTERS}
+    await accept(db, outbox, *[outgoing(f"p{n}", f"k{n}", **poison) for n in range(9)])
+    kind = {"topic": "readings", "lane": Lane.READINGS}
+    await accept(db, outbox, outgoing("r0", partition=0, **kind))
+    ticks.wanted = [outgoing("tick", "*", partition=0, **kind)]
+    await relay.step()
+    assert broker.names == ["r0", "tick", "p0", "p1", "p2"]
+    assert await relay.drain() == 6
+
+
 async def test_a_tick_never_passes_a_reading_that_is_held_back(
     db: Database, tables, outbox, monotonic
 ) -> None:
