@@ -17,6 +17,7 @@ from municipio.commands import (
     decide,
     incidents,
     keys,
+    record,
     replay,
     residents,
     rulebook,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("replay")(replay.replay)
+app.command("record")(record.record)
 app.command("backtest")(backtest.backtest)
 app.command("decide")(decide.decide)
 app.add_typer(rulebook.app, name="rulebook")

@@ -52,8 +52,8 @@ def replay(
             target,
             profile=looks,
             speed=pace,
-            since=_moment("--from", since),
-            until=_moment("--to", until),
+            since=moment("--from", since) if since else None,
+            until=moment("--to", until) if until else None,
             progress=progress,
         )
     if as_json:
@@ -90,16 +90,19 @@ def _speed(said: str) -> float | Literal["max"]:
         raise WrongUse(f"--speed: {said} is neither a number nor max.") from err
 
 
-def _moment(option: str, said: str | None) -> datetime | None:
-    if said is None:
-        return None
+def moment(option: str, said: str) -> datetime:
+    """Return a time that a person typed.
+
+    Raises:
+        WrongUse: It is none, or has no offset.
+    """
     try:
-        moment = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(said)
     except ValueError as err:
         raise WrongUse(f"{option}: {said} is not a time such as 2024-05-01T00:00:00-03:00.") from err
-    if moment.tzinfo is None:
+    if at.tzinfo is None:
         raise WrongUse(f"{option}: {said} needs an offset from UTC, such as -03:00.")
-    return moment
+    return at
 
 
 def _tell(summary: Summary) -> None:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AwareDatetime
 
 from services.ingest.domain.sensors import Catalogue
-from services.ingest.outbound import figures, quarantine, sources
+from services.ingest.outbound import figures, history, quarantine, sources
 from services.ingest.outbound.ticks import Ticker, Told, last_tick
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.health import Health
-from services.runtime.http import Problem
+from services.runtime.http import Problem, RowCursor
 from services.runtime.outbox import Outbox
 from services.runtime.relay import Relay
 
 TICK_WITHIN_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.001
 ASK_DATABASE_EVERY_S: Final = 0.005
+Limit = Annotated[int, Query(ge=1, le=5000)]
 
 
 class Watch:
@@ -111,6 +114,17 @@ class Watch:
             items = await figures.accepted(conn, municipality)
         return {"schema": "municipio/accepted/1", "items": items, "next": None}
 
+    async def readings(
+        self, municipality: str, since: datetime, until: datetime, cursor: int, limit: int
+    ) -> dict[str, Any]:
+        """Return what was received in a span of the town's time, in the order accepted."""
+        async with self._db.reading() as conn:
+            items = await history.accepted_between(
+                conn, municipality, since, until, after=cursor, limit=limit
+            )
+        following = items[-1]["id"] if len(items) == limit else None
+        return {"schema": "municipio/readings/1", "items": items, "next": following}
+
     async def sources(self) -> dict[str, Any]:
         """Return since when each listed sensor is silent, by the town's clock, and who is set apart."""
         now = self._clock.now()
@@ -165,5 +179,15 @@ def status_router(guard: Callable[[Request], Awaitable[None]], watch: Watch) -> 
     @router.get("/accepted")
     async def accepted(municipality: str | None = None) -> dict[str, Any]:
         return await watch.accepted(municipality)
+
+    @router.get("/readings")
+    async def readings(
+        municipality: str,
+        since: AwareDatetime,
+        until: AwareDatetime,
+        cursor: RowCursor = 0,
+        limit: Limit = 1000,
+    ) -> dict[str, Any]:
+        return await watch.readings(municipality, since, until, cursor, limit)
 
     return router

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query
+from pydantic import AwareDatetime
 
 from schemas.events.incidents import IncidentSnapshot
 from services.runtime.dead_letter import DeadLetter
-from services.runtime.http import Problem, admin_guard, service_app
+from services.runtime.http import Problem, RowCursor, admin_guard, service_app
 from services.runtime.metrics import REGISTRY
 from services.triage.domain.state import SensorState
 from services.triage.inbound.progress import quiescence, status
+from services.triage.outbound.input_log import inputs_between
 from services.triage.settings import SERVICE
 
 if TYPE_CHECKING:
@@ -67,14 +69,27 @@ def admin_app(app: App) -> FastAPI:
         return _page("verdicts", [_proof(state) for state in states], following, limit)
 
     @routes.get("/changes")
-    async def get_changes(municipality: str, cursor: int = 0, limit: Limit = 500) -> Json:
+    async def get_changes(municipality: str, cursor: RowCursor = 0, limit: Limit = 500) -> Json:
         _known(app, municipality)
         async with app.db.reading() as conn:
             found = await app.changes.list(conn, municipality, after=cursor, limit=limit)
         return _page("changes", list(found), found[-1]["seq"] if found else None, limit)
 
+    @routes.get("/inputs")
+    async def get_inputs(
+        municipality: str,
+        since: AwareDatetime,
+        until: AwareDatetime,
+        cursor: RowCursor = 0,
+        limit: Limit = 500,
+    ) -> Json:
+        _known(app, municipality)
+        async with app.db.reading() as conn:
+            found = await inputs_between(conn, municipality, since, until, after=cursor, limit=limit)
+        return _page("inputs", found, found[-1]["seq"] if found else None, limit)
+
     @routes.get("/dead-letters")
-    async def get_dead_letters(cursor: int = 0, limit: Limit = 100) -> Json:
+    async def get_dead_letters(cursor: RowCursor = 0, limit: Limit = 100) -> Json:
         async with app.db.reading() as conn:
             found = await app.dead_letters.list(conn, after=cursor, limit=limit)
         return _page(
@@ -103,12 +118,10 @@ def _after(cursor: str | None) -> tuple[datetime, str] | None:
         return None
     opened_at, _, incident_id = cursor.partition("/")
     try:
-        moment = datetime.fromisoformat(opened_at)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        moment = datetime.fromisoformat(opened_at).astimezone(UTC)
+    except (ValueError, OverflowError):
         error = {"pointer": "#/cursor", "detail": "is not a cursor that this list gave"}
-        raise Problem(422, "Not understood", errors=[error])
+        raise Problem(422, "Not understood", errors=[error]) from None
     return moment, incident_id
 
 
