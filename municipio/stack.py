@@ -29,7 +29,7 @@ from municipio.ports import Ports
 from municipio.programs import Copy, database_url_file, environment, inherited_environment, programs
 from municipio.supervision import ProcessInfo, Supervision
 
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
 WRONG_SETTING: Final = 2
 
 

@@ -158,7 +158,7 @@ async def _stopped(stack: Stack, town: WrittenTown, away_s: float) -> Run:
 
 async def _late(stack: Stack, town: WrittenTown, kafka: KafkaCluster, late_s: float) -> Run:
     began_s = time.monotonic()
-    await _until(lambda: stack.client().answers("ingest", "/healthz"), 15)
+    await _until(lambda: stack.client().answers("ingest", "/healthz"), 60)
     before = _pids(stack)
     async with _networks(stack, town, 2 * int(late_s / ROUND_S)) as networks:
         rounds = range(2 * int(late_s / ROUND_S))
@@ -193,7 +193,7 @@ async def _told(
 
 @asynccontextmanager
 async def _networks(stack: Stack, town: WrittenTown, rounds: int) -> AsyncIterator[Networks]:
-    await _until(lambda: stack.client().answers("carrier", "/_control"), 15)
+    await _until(lambda: stack.client().answers("carrier", "/_control"), 60)
     async with httpx.AsyncClient(trust_env=False) as http:
         taught = await http.post(f"{stack.urls['carrier']}/_control/phones", json={"rules": PHONES})
         taught.raise_for_status()
@@ -223,7 +223,7 @@ async def _drained(stack: Stack, accepted: Sequence[Json], within_s: float = 90)
     await _until(is_so, within_s)
 
 
-async def _retried(ask: Callable[[], Json], within_s: float = 15) -> Json:
+async def _retried(ask: Callable[[], Json], within_s: float = 60) -> Json:
     until_s = time.monotonic() + within_s
     while True:
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.smoke.outage import Run, broker_late
 
-pytestmark = [pytest.mark.smoke, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.smoke, pytest.mark.timeout(600)]
 
 LATE_S = 15.0
 DRAINED_WITHIN_S = 60.0

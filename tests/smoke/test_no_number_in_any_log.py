@@ -9,7 +9,7 @@ import pytest
 from tests.smoke.outage import NAMES, Run
 from tests.support.towns import FICTIONAL_PREFIX
 
-pytestmark = [pytest.mark.smoke, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.smoke, pytest.mark.timeout(600)]
 
 PIECE = 24
 """So many characters of a text in a row are that text, and no accident."""
