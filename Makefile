@@ -56,7 +56,7 @@ chaos: setup packages-test ## Kill processes under load and count what is lost; 
 	@exec $(RUN) -m tests.chaos --faults $(F) --scale $(SCALE)
 
 packages-test:
-	@deploy/packages.sh postgresql
+	@deploy/packages.sh postgresql chromium
 
 lock: $(ENVIRONMENT)
 	$(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml

@@ -19,6 +19,7 @@ import httpx
 
 from municipio.errors import MunicipioError
 from municipio.narration import Narrator
+from municipio.pace import OPENING_RATE, Pace
 from municipio.paths import KAFKA, MUNICIPALITIES, VAR
 from municipio.player import Target
 from municipio.ports import Ports
@@ -32,6 +33,10 @@ TOWN: Final = "ejemplo"
 DATA: Final = VAR / "demo"
 P99_FROM: Final = 100
 RUN_SPEED: Final = 240.0
+DRIVEN_SINCE: Final = datetime.fromisoformat("2026-05-05T02:45:00-06:00")
+"""Where a person takes the phones over: the first of the two readings that make level 3."""
+SLOW_SINCE: Final = datetime.fromisoformat("2026-05-05T02:59:50-06:00")
+"""Just before the second."""
 # Ana sleeps through text and call; Beto answers after twenty seconds of town time.
 PHONES: Final[Sequence[Mapping[str, Any]]] = (
     {
@@ -72,13 +77,22 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def play(stack: Stack) -> None:
-    """Play the night once on a running copy, for somebody who watches; the town's clock goes on after it."""
-    _teach_phones(stack)
+def play(stack: Stack, *, scripted: bool = False) -> None:
+    """Play the night once on a running copy, for somebody who watches; the town's clock goes on after it.
+
+    A person drives the phones of the carrier's page: the river begins just before it crosses, and the clock
+    slows down while a phone asks something. ``scripted``: the whole night, and the phones answer themselves.
+    """
     flood = stack.copy.municipalities / TOWN / "flood.csv"
-    print(f"The river rises: {flood.name} at {RUN_SPEED:.0f} town seconds a second.", flush=True)
-    with Narrator(stack, TOWN):
-        run([flood], _target(stack), speed=RUN_SPEED)
+    if scripted:
+        _teach_phones(stack)
+        print(f"The river rises: {flood.name} at {RUN_SPEED:.0f} town seconds a second.", flush=True)
+        with Narrator(stack, TOWN):
+            run([flood], _target(stack), speed=RUN_SPEED)
+    else:
+        print(f"The river rises. Answer the phones at {stack.urls['carrier']}/phones", flush=True)
+        with Narrator(stack, TOWN), Pace(stack, SLOW_SINCE):
+            run([flood], _target(stack), speed=OPENING_RATE, since=DRIVEN_SINCE)
     print("The recording is over. Everything keeps running; Ctrl-C stops it.", flush=True)
 
 

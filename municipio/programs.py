@@ -60,6 +60,15 @@ class Copy:
         return self.data / "town_clock.json"
 
     @property
+    def people_file(self) -> Path:
+        """Whose phone is which, for the carrier's page; written while the copy starts."""
+        return self.data / "phones" / "people.json"
+
+    @property
+    def scene_file(self) -> Path:
+        return self.data / "phones" / "town.json"
+
+    @property
     def bootstrap(self) -> str:
         return self.kafka_bootstrap or f"{HOST}:{self.ports.kafka}"
 
@@ -165,6 +174,8 @@ def _carrier(copy: Copy) -> Program:
         "--port": str(copy.ports.carrier),
         "--message-in": copy.urls["door"] + "/twilio/message-in",
         "--ledger": str(copy.data / "carrier.ledger"),
+        "--people": str(copy.people_file),
+        "--town": str(copy.scene_file),
         **({"--town-clock": str(copy.clock_file)} if copy.town_clock else {}),
     }
     words = [word for pair in options.items() for word in pair]

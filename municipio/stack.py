@@ -27,6 +27,7 @@ from municipio.keyring import SIGNING_SERVICES, make_keys, source_key_file
 from municipio.paths import MUNICIPALITIES, write_private
 from municipio.ports import Ports
 from municipio.programs import Copy, database_url_file, environment, inherited_environment, programs
+from municipio.scene import write_scene
 from municipio.supervision import ProcessInfo, Supervision
 
 READY_WITHIN_S: Final = 120.0
@@ -110,6 +111,8 @@ class Stack:
             self.stop()
             raise
         self._topics = self._threads.submit(_topics_when_up, self.bootstrap)
+        if self.copy.carrier:
+            write_scene(self.copy.municipalities, self.copy.people_file, self.copy.scene_file)
         self._announce()
 
     def ready(self, within_s: float = READY_WITHIN_S) -> None:

@@ -31,6 +31,9 @@ class _Asked(BaseException):
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Play the example town's rising river once.")] = False,
+    scripted: Annotated[
+        bool, typer.Option("--scripted", help="With --demo: the phones answer by themselves, nobody drives.")
+    ] = False,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of this copy.")] = None,
     base_port: Annotated[
         int,
@@ -62,7 +65,7 @@ def up(
     )
     signal.signal(signal.SIGTERM, _asked)
     try:
-        return _run(stack, demo=demo, as_json=as_json)
+        return _run(stack, demo=demo, scripted=scripted, as_json=as_json)
     except _Asked:
         return _STOPPED
     except KeyboardInterrupt:
@@ -71,24 +74,24 @@ def up(
         _stop(stack)
 
 
-def _run(stack: Stack, *, demo: bool, as_json: bool) -> int:
+def _run(stack: Stack, *, demo: bool, scripted: bool, as_json: bool) -> int:
     began = time.monotonic()
     with _waiting():
         stack.start()
         stack.ready()
     _say_ready(stack, time.monotonic() - began, as_json=as_json)
     if demo:
-        _play(stack)
+        _play(stack, scripted=scripted)
     while stack.is_running():
         time.sleep(0.5)
     raise DependencyDown(f"The process manager ended; see {stack.copy.data / 'supervisor'}.")
 
 
-def _play(stack: Stack) -> None:
+def _play(stack: Stack, *, scripted: bool) -> None:
     from municipio.demo import play
 
     try:
-        play(stack)
+        play(stack, scripted=scripted)
     except Refused as err:  # Time does not go back: this folder's town has lived through that night.
         print(f"The river was not played again: {err}")
 
@@ -110,6 +113,8 @@ def _say_ready(stack: Stack, took_s: float, *, as_json: bool) -> None:
 
         print_json("up", {"ready_s": round(took_s, 2), "urls": where, "data": str(stack.copy.data)})
     else:
+        if "carrier" in stack.urls:
+            print(f"{stack.urls['carrier']}/phones")
         print(f"Ready in {took_s:.1f} s. Data in {stack.copy.data}; Ctrl-C stops everything.")
         for name, url in where.items():
             print(f"  {name:<8} {url}")

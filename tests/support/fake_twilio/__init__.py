@@ -18,6 +18,13 @@ Doors for tests, JSON in and out:
 - ``GET /_control`` shows all of it, what is due and how busy it is; ``DELETE`` drops rules and faults.
 - ``GET /_ledger?after=&limit=`` entries in order; ``GET /_ledger/phones`` each text and how many times;
   ``DELETE /_ledger`` forgets. ``GET /phones.json`` the phones.
+
+Doors for people: ``GET /phones``, a page of phones that ring and answer. It reads ``GET /_events``, the
+ledger as server-sent events that resume at ``Last-Event-ID``, and says ``POST /_control/say``,
+``/_control/call`` ``{"call", "do": "pick_up" | "press" | "hang_up", "keys"?}`` and ``/_control/switch``
+``{"phone", "on"}``.
+``--people FILE`` names the phones; ``--town FILE`` and the services' addresses and administrator's token in
+the environment let the page show river, level and town clock (``GET /_town``); the token stays here.
 """
 
 from tests.support.fake_twilio.carrier import FakeCarrier

@@ -16,6 +16,7 @@ from tests.support.fake_twilio.clock import Clock, RealClock, TownFileClock
 from tests.support.fake_twilio.faults import FaultPlan
 from tests.support.fake_twilio.handsets import Behaviour
 from tests.support.fake_twilio.settings import DEFAULT_ACCOUNT, DEFAULT_TOKEN, CarrierSettings
+from tests.support.fake_twilio.town import Admin, TownView
 
 
 def main() -> int:
@@ -46,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ledger", type=Path, help="append-only file, taken up where it ended")
     parser.add_argument("--faults", type=Path, help="JSON file with a fault plan")
     parser.add_argument("--phones", type=Path, help="JSON file: list of rules as POST /_control/phones takes")
+    parser.add_argument(
+        "--people", type=Path, help="JSON file: {number: {name, role, zone}} of the page /phones"
+    )
+    parser.add_argument("--town", type=Path, help="JSON file: the town whose state /phones shows")
     parser.add_argument("--town-clock", type=Path, help="delays follow this town clock's rate")
     parser.add_argument("--answer-attempts", type=int, default=normal.answer_attempts)
     return parser
@@ -63,7 +68,14 @@ def _carrier(asked: argparse.Namespace) -> FakeCarrier:
         answer_attempts=asked.answer_attempts,
     )
     faults = FaultPlan.read({"seed": asked.seed, **plan})
-    carrier = FakeCarrier(settings, clock=clock, faults=faults, ledger=asked.ledger)
+    carrier = FakeCarrier(
+        settings,
+        clock=clock,
+        faults=faults,
+        ledger=asked.ledger,
+        people=asked.people,
+        town=TownView(clock, asked.town, Admin.from_environment()),
+    )
     for rule in json.loads(asked.phones.read_text()) if asked.phones else []:
         carrier.handsets.behave(rule.pop("pattern"), Behaviour.read(rule))
     return carrier

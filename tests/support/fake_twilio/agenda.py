@@ -52,11 +52,14 @@ class Agenda:
         for over in list(self._asleep):
             over.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait inside a deed, visibly to ``next_due_s``; stepped by hand, what people say takes no time."""
+    async def wait(self, seconds: float, over: asyncio.Event | None = None) -> None:
+        """Wait inside a deed, visibly to ``next_due_s``, at most until somebody sets ``over``.
+
+        Stepped by hand, what people say takes no time.
+        """
         if not self._is_played:
             return
-        over = asyncio.Event()
+        over = over or asyncio.Event()
 
         async def wake() -> None:
             over.set()

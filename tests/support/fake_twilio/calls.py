@@ -13,6 +13,7 @@ from tests.support.fake_twilio import twiml
 from tests.support.fake_twilio.checks import CallOrder
 from tests.support.fake_twilio.exchange import Exchange, new_sid
 from tests.support.fake_twilio.handsets import AnsweredBy
+from tests.support.fake_twilio.keypad import Keypad
 
 FINAL = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 MOST_DOCUMENTS = 50
@@ -20,6 +21,8 @@ MOST_DOCUMENTS = 50
 
 @dataclass(slots=True)
 class Call:
+    """``keypad``: of somebody who took this call and listens now; without one the answer was told before."""
+
     sid: str
     order: CallOrder
     created_at: datetime
@@ -31,6 +34,7 @@ class Call:
     heard: list[str] = field(default_factory=list)
     pressed: list[str] = field(default_factory=list)
     events: int = 0
+    keypad: Keypad | None = None
 
     @property
     def duration_s(self) -> int:
@@ -72,6 +76,36 @@ class Calling:
         if call.status != "ringing":
             return False
         self._x.agenda.after(0, lambda: self._talk(call, answered_by, list(press)))
+        return True
+
+    def pick_up(self, sid: str) -> bool:
+        """Let somebody take a ringing call who will press keys while it talks; see ``press``."""
+        call = self.by_sid[sid]
+        if call.status != "ringing" or call.keypad is not None:
+            return False
+        call.keypad = Keypad(self._x.agenda)
+        return self.answer(sid)
+
+    def press(self, sid: str, keys: str) -> bool:
+        """Press keys in a call that was picked up; False when it is over.
+
+        Raises:
+            ValueError: There is no such key.
+        """
+        call = self.by_sid[sid]
+        if call.keypad is None or call.status in FINAL:
+            return False
+        call.keypad.press(keys)
+        return True
+
+    async def hang_up(self, sid: str) -> bool:
+        """Let who picked up hang up, or who is rung decline; False when there is nothing to end."""
+        call = self.by_sid[sid]
+        if call.status not in {"ringing", "in-progress"}:
+            return False
+        await self._end(call, "busy" if call.status == "ringing" else "completed")
+        if call.keypad is not None:
+            call.keypad.put_down()
         return True
 
     async def cancel(self, sid: str, status: str) -> None:
@@ -169,16 +203,31 @@ class Calling:
         for prompt in verb.prompts:
             await self._hear(call, prompt)
         url = urljoin(base, verb.action or "")
-        if press:
-            digits = press.pop(0)[: verb.digits]
+        digits = await self._digits(call, verb, press)
+        if digits:
             return await self._hand_in(call, url, digits), url
-        await self._x.agenda.wait(verb.timeout_s)
+        if call.status != "in-progress":
+            return None
         return (await self._fetch(call, url, {"Digits": ""}), url) if verb.on_empty else None
 
+    async def _digits(self, call: Call, verb: twiml.Gather, press: list[str]) -> str:
+        if press:
+            return press.pop(0)[: verb.digits]
+        if call.keypad is not None:
+            return await call.keypad.digits(verb.digits, verb.timeout_s)
+        await self._x.agenda.wait(verb.timeout_s)
+        return ""
+
     async def _hear(self, call: Call, prompt: twiml.Say | twiml.Pause) -> None:
+        """Say the words; a key that somebody presses cuts them short."""
         if isinstance(prompt, twiml.Say):
             call.heard.append(prompt.text)
-        await self._x.agenda.wait(prompt.seconds)
+        if call.keypad is None:
+            await self._x.agenda.wait(prompt.seconds)
+            return
+        if isinstance(prompt, twiml.Say):
+            self._x.ledger.add("said", sid=call.sid, phone=call.order.to, channel="voice", text=prompt.text)
+        await call.keypad.listen(prompt.seconds)
 
     async def _hand_in(self, call: Call, url: str, digits: str) -> str | None:
         call.pressed.append(digits)

@@ -13,16 +13,18 @@ from starlette.applications import Starlette
 
 from tests.support.fake_twilio.agenda import Agenda
 from tests.support.fake_twilio.calls import Calling
-from tests.support.fake_twilio.clock import Clock, HandClock, RealClock
+from tests.support.fake_twilio.clock import Clock, HandClock, RealClock, TownFileClock
 from tests.support.fake_twilio.control import ControlApi
 from tests.support.fake_twilio.exchange import Exchange
 from tests.support.fake_twilio.faults import FaultPlan, Faults
 from tests.support.fake_twilio.handsets import Handsets
 from tests.support.fake_twilio.ledger import Ledger
 from tests.support.fake_twilio.messages import Texting
+from tests.support.fake_twilio.page import PhonesPage
 from tests.support.fake_twilio.posting import HttpPoster, Poster
 from tests.support.fake_twilio.replies import Replying
 from tests.support.fake_twilio.settings import CarrierSettings
+from tests.support.fake_twilio.town import TownView
 from tests.support.fake_twilio.web import TwilioApi
 from tests.support.fake_twilio.webhooks import Webhooks
 from tests.support.fake_twilio.wire import listening
@@ -43,11 +45,13 @@ class FakeCarrier:
         poster: Poster | None = None,
         faults: FaultPlan | None = None,
         ledger: Path | None = None,
+        people: Path | None = None,
+        town: TownView | None = None,
     ) -> None:
         settings = settings or CarrierSettings()
         self.clock: Clock = clock or RealClock()
         self.agenda = Agenda(self.clock)
-        self.ledger = Ledger(ledger)
+        self.ledger = Ledger(ledger, self.clock.town if isinstance(self.clock, TownFileClock) else None)
         self.faults = Faults(faults or FaultPlan())
         self.poster: Poster = poster or HttpPoster(settings.read_timeout_s)
         webhooks = Webhooks(settings, self.poster, self.clock, self.agenda, self.faults, self.ledger)
@@ -59,7 +63,14 @@ class FakeCarrier:
         self.texting.restore(remembered)
         self.calling.restore(remembered)
         self.replying.restore(remembered)
-        self.app = Starlette(routes=[*TwilioApi(self).routes(), *ControlApi(self).routes()])
+        for entry in remembered:
+            if entry["kind"] == "switched":
+                self.handsets.switch(entry["phone"], on=entry["on"])
+        self.town = town or TownView(self.clock)
+        self._page = PhonesPage(self, people)
+        self.app = Starlette(
+            routes=[*TwilioApi(self).routes(), *ControlApi(self).routes(), *self._page.routes()]
+        )
 
     @property
     def settings(self) -> CarrierSettings:
@@ -72,6 +83,11 @@ class FakeCarrier:
     def message_in_at(self, url: str) -> None:
         """Say which webhook takes replies from now on."""
         self._exchange.settings = replace(self._exchange.settings, message_in=url)
+
+    def switch(self, phone: str, *, on: bool) -> None:
+        """Switch a phone on or off and write it down: it stays so over a restart."""
+        self.handsets.switch(phone, on=on)
+        self.ledger.add("switched", phone=phone, on=on)
 
     def say(self, phone: str, words: str, *, to: str | None = None, after_s: float = 0.0) -> str:
         """Let a phone send words to a number, by default to whoever wrote to it last.
@@ -132,6 +148,7 @@ class FakeCarrier:
             await self.close()
 
     async def close(self) -> None:
+        await self.town.close()
         await self.poster.close()
         self.ledger.close()
 

@@ -84,6 +84,14 @@ class TownFileClock:
     def wall(self) -> datetime:
         return datetime.now(UTC)
 
+    def town(self) -> datetime:
+        return self._now()
+
+    @property
+    def rate(self) -> float:
+        """Town seconds a real second, as last read."""
+        return self._rate
+
     def real_wait_s(self, due_s: float) -> float | None:
         left_s = due_s - self.elapsed_s()
         if left_s <= 0:

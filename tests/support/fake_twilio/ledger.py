@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,10 +17,14 @@ class Ledger:
     """Append-only entries, in memory and, when a path is given, one JSON object per line in a file.
 
     Kinds: ``message``, ``call`` (accepted), ``status``, ``heard`` (what a call said), ``answer`` (a reply or
-    digits), ``answer_taken`` (whether the webhook took it), ``callback_refused``, ``reset``.
+    digits), ``answer_taken`` (whether the webhook took it), ``callback_refused``, ``reset``; from the page of
+    phones also ``said`` (words of a call while somebody listens) and ``switched`` (a phone, on or off).
+
+    ``town``: where phones live by a town's clock, that clock; entries then say ``town_at`` too.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, town: Callable[[], datetime] | None = None) -> None:
+        self._town = town
         self.entries: list[Entry] = []
         self._times: Counter[tuple[str, str, str]] = Counter()
         self._seq = 0
@@ -45,6 +50,7 @@ class Ledger:
             "kind": kind,
             "at": datetime.now(UTC).isoformat(),
             "monotonic_s": time.monotonic(),
+            **({"town_at": self._town().isoformat()} if self._town else {}),
             **facts,
         }
         if kind in {"message", "call"}:
@@ -53,6 +59,11 @@ class Ledger:
             entry["times"] = self._times[key]
         self._keep(entry)
         return entry
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest entry, also of one that was forgotten since."""
+        return self._seq
 
     def after(self, seq: int, limit: int | None = None) -> list[Entry]:
         """Return entries newer than ``seq``, oldest first."""
