@@ -13,6 +13,7 @@ from schemas.events.incidents import IncidentClassified, IncidentClosed
 from schemas.events.messages import MessageUpdated
 from schemas.events.municipality import MunicipalityActivated
 from schemas.events.readings import ClockTicked, ReadingPublished, SensorMeasured
+from schemas.events.reports import ReportJudged, ReportReceived
 from schemas.events.tasks import TaskAssigned, TaskUpdated
 from schemas.events.warnings import (
     AlertAcknowledged,
@@ -88,15 +89,24 @@ READINGS: Final = Topic(
         EventType(ClockTicked, ("ingest",), ("triage",)),
     ),
 )
-REPORTS: Final = Topic("reports", key="municipality", partitions=3, retention=None, types=())
+REPORTS: Final = Topic(
+    "reports",
+    key="municipality",
+    partitions=3,
+    retention=None,
+    types=(
+        EventType(ReportReceived, ("ingest",), ("triage", "console")),
+        EventType(ReportJudged, ("triage",), ("ingest", "console")),
+    ),
+)
 DECISIONS: Final = Topic(
     "decisions",
     key="municipality",
     partitions=3,
     retention=None,
     types=(
-        EventType(CoordinatorDecided, ("notify",), ("triage", "notify")),
-        EventType(DecisionRuled, ("triage", "notify"), ("notify",)),
+        EventType(CoordinatorDecided, ("notify",), ("triage", "notify", "console")),
+        EventType(DecisionRuled, ("triage", "notify"), ("notify", "console")),
     ),
     signed=True,
 )
@@ -106,8 +116,8 @@ INCIDENTS: Final = Topic(
     partitions=6,
     retention=None,
     types=(
-        EventType(IncidentClassified, ("triage",), ("notify",)),
-        EventType(IncidentClosed, ("triage",), ("notify",)),
+        EventType(IncidentClassified, ("triage",), ("ingest", "notify", "console")),
+        EventType(IncidentClosed, ("triage",), ("ingest", "notify", "console")),
     ),
     signed=True,
 )
@@ -117,14 +127,14 @@ WARNINGS: Final = Topic(
     partitions=6,
     retention=None,
     types=(
-        EventType(WarningRequested, ("notify",), ()),
-        EventType(WarningAuthorised, ("notify",), ()),
-        EventType(WarningRenewed, ("notify",), ()),
-        EventType(WarningCorrected, ("notify",), ()),
-        EventType(WarningLifted, ("notify",), ()),
-        EventType(AlertDispatched, ("notify",), ()),
-        EventType(AlertAcknowledged, ("notify",), ()),
-        EventType(AlertEscalated, ("notify",), ()),
+        EventType(WarningRequested, ("notify",), ("console",)),
+        EventType(WarningAuthorised, ("notify",), ("console",)),
+        EventType(WarningRenewed, ("notify",), ("console",)),
+        EventType(WarningCorrected, ("notify",), ("console",)),
+        EventType(WarningLifted, ("notify",), ("console",)),
+        EventType(AlertDispatched, ("notify",), ("console",)),
+        EventType(AlertAcknowledged, ("notify",), ("console",)),
+        EventType(AlertEscalated, ("notify",), ("console",)),
     ),
     signed=True,
 )
@@ -134,8 +144,8 @@ TASKS: Final = Topic(
     partitions=3,
     retention=None,
     types=(
-        EventType(TaskAssigned, ("notify",), ()),
-        EventType(TaskUpdated, ("notify",), ()),
+        EventType(TaskAssigned, ("notify",), ("console",)),
+        EventType(TaskUpdated, ("notify",), ("console",)),
     ),
 )
 MESSAGES: Final = Topic(
@@ -143,14 +153,14 @@ MESSAGES: Final = Topic(
     key="incident id",
     partitions=3,
     retention=None,
-    types=(EventType(MessageUpdated, ("notify",), ()),),
+    types=(EventType(MessageUpdated, ("notify",), ("console",)),),
 )
 MUNICIPALITY: Final = Topic(
     "municipality",
     key="municipality",
     partitions=1,
     retention=None,
-    types=(EventType(MunicipalityActivated, ("triage",), ()),),
+    types=(EventType(MunicipalityActivated, ("triage",), ("console",)),),
     compacted=True,
     signed=True,
 )

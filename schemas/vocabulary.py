@@ -36,11 +36,20 @@ class Word(StrEnum):
 
 
 class Hazard(Word):
+    """What threatens people.
+
+    ``street``: a live cable, a gas leak, an open manhole, a tree about to fall. ``rescue``: people in
+    danger, and nobody said from what. Both come from what people report, no sensor measures them.
+    """
+
     FLOOD = "flood"
     LANDSLIDE = "landslide"
     RAIN = "rain"
     AIR = "air"
     EARTHQUAKE = "earthquake"
+    FIRE = "fire"
+    STREET = "street"
+    RESCUE = "rescue"
     UNKNOWN = "unknown"
 
 
@@ -66,6 +75,31 @@ class Quality(Word):
     UNKNOWN = "unknown"
 
 
+class ReportChannel(Word):
+    """By which door a person's report came. ``cad``: the dispatch computer of 911."""
+
+    WEB = "web"
+    APP = "app"
+    PHONE = "phone"
+    CAD = "cad"
+    RADIO = "radio"
+    UNKNOWN = "unknown"
+
+
+class ReportVerdict(Word):
+    """What a report came to.
+
+    ``noted`` raises no alert and waits for the town's services; ``referred`` is not the town's to judge:
+    violence between people belongs to 911.
+    """
+
+    OPENED = "opened"
+    JOINED = "joined"
+    NOTED = "noted"
+    REFERRED = "referred"
+    UNKNOWN = "unknown"
+
+
 class IncidentKind(Word):
     HAZARD = "hazard"
     NO_DATA = "no_data"
@@ -75,6 +109,14 @@ class IncidentKind(Word):
 class IncidentState(Word):
     OPEN = "open"
     CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class EvidenceSource(Word):
+    """Who says so: an instrument, or people."""
+
+    SENSOR = "sensor"
+    REPORT = "report"
     UNKNOWN = "unknown"
 
 
@@ -98,11 +140,14 @@ class Verb(Word):
     CORRECT = "correct"
     LIFT = "lift"
     CLOSE = "close"
+    WITHDRAW = "withdraw"
     UNKNOWN = "unknown"
 
 
 TRIAGE_VERBS = frozenset({Verb.RAISE, Verb.LOWER, Verb.CLOSE})
-NOTIFY_VERBS = frozenset({Verb.APPROVE, Verb.REJECT, Verb.PASS, Verb.RENEW, Verb.CORRECT, Verb.LIFT})
+NOTIFY_VERBS = frozenset(
+    {Verb.APPROVE, Verb.REJECT, Verb.PASS, Verb.RENEW, Verb.CORRECT, Verb.LIFT, Verb.WITHDRAW}
+)
 
 
 class Via(Word):
@@ -141,8 +186,11 @@ class AuthorityKind(Word):
 
 
 class Channel(Word):
+    """By what people are told, and answer. Nobody is told by ``link``: it is only answered."""
+
     SMS = "sms"
     VOICE = "voice"
+    LINK = "link"
     UNKNOWN = "unknown"
 
 
@@ -156,6 +204,7 @@ class Purpose(Word):
     CORRECTION = "correction"
     LIFT = "lift"
     TASK = "task"
+    WITHDRAW = "withdraw"
     REPLY = "reply"
     UNKNOWN = "unknown"
 
@@ -183,14 +232,25 @@ class TaskKind(Word):
     READ_GAUGE = "read_gauge"
     ALERT_BRIGADE = "alert_brigade"
     REACH_BLOCK = "reach_block"
+    WITHDRAW = "withdraw"
     UNKNOWN = "unknown"
 
 
 class TaskState(Word):
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
+    ON_SCENE = "on_scene"
     DONE = "done"
     CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class TaskNoteKind(Word):
+    """What a crew reports from the field beside its own progress."""
+
+    NEED = "need"
+    CLOSURE = "closure"
+    NO_WAY = "no_way"
     UNKNOWN = "unknown"
 
 

@@ -7,7 +7,15 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.events.base import Event, Id, Moment, Part, Reason
-from schemas.vocabulary import Hazard, IncidentKind, IncidentState, Level, Property, SensorState
+from schemas.vocabulary import (
+    EvidenceSource,
+    Hazard,
+    IncidentKind,
+    IncidentState,
+    Level,
+    Property,
+    SensorState,
+)
 
 
 class Evidence(Part):
@@ -17,6 +25,12 @@ class Evidence(Part):
         level: The condition that the rule gives this sensor.
         state: ``no_data`` when the condition stands on the last reading before a silence.
         provisional: The reading is younger than the sensor's lateness; an older one may still arrive.
+        source: ``report``: not a sensor but people, who never count as confirmation. ``sensor_id`` is then
+            ``report:<zone>:<what in one word>``, ``level`` what their words are worth alone, and
+            ``observed_at`` the first of them.
+        what: For ``report``: what they say happens, in our own words: ``niño atrapado``.
+        zone: For ``report``: where.
+        count: For ``report``: how many said so.
     """
 
     rule_id: Id
@@ -30,6 +44,10 @@ class Evidence(Part):
     level: Level
     state: SensorState = SensorState.OK
     provisional: bool = False
+    source: EvidenceSource = EvidenceSource.SENSOR
+    what: Annotated[str, Field(max_length=100)] | None = None
+    zone: Id | None = None
+    count: Annotated[int, Field(ge=1)] = 1
 
 
 class IncidentSnapshot(Event):

@@ -22,9 +22,14 @@ class Written(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
+# Words of events that nobody writes into a folder: a link is only answered, REPLIEGUE is a decision.
+_NEVER_WRITTEN: frozenset[Word] = frozenset({Channel.LINK, TaskKind.WITHDRAW})
+
+
 def _known(word: W) -> W:
-    if word.name == "UNKNOWN":
-        words = ", ".join(other.value for other in type(word) if other.name != "UNKNOWN")
+    if word.name == "UNKNOWN" or word in _NEVER_WRITTEN:
+        others = (other for other in type(word) if other.name != "UNKNOWN" and other not in _NEVER_WRITTEN)
+        words = ", ".join(other.value for other in others)
         raise ValueError(f"is not a word of this list; expected one of: {words}")
     return word
 

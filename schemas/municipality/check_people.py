@@ -33,6 +33,9 @@ def check_people(draft: Draft, environment: str) -> Iterator[FolderError]:
     for resident in draft.residents:
         if resident.value.zone not in zones:
             yield resident.fault(("zone",), f"{resident.value.zone} is not a zone of zones.geojson")
+        if resident.value.resident_id in persons:
+            reason = f"{resident.value.resident_id} is a person of directory.csv; it needs another id"
+            yield resident.fault(("resident_id",), reason)
 
 
 def _town(draft: Draft) -> Iterator[FolderError]:

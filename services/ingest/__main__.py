@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import structlog
 
 from services.ingest.app import SERVICE, App, ready
 from services.ingest.handlers.on_reading_published import TOPIC
+from services.ingest.inbound.consuming import TOPICS
 from services.ingest.outbound.catalogue import read_catalogue
 from services.ingest.settings import IngestSettings
 from services.runtime import logging, process
@@ -69,16 +71,20 @@ async def _relay_alone(app: App) -> None:
 
 async def _consume(app: App) -> None:
     broker = kafka_broker(app.settings, SERVICE)
-    consumer = subscribe(
-        broker,
-        TOPIC,
-        service=SERVICE,
-        slot=app.settings.slot,
-        handle=lambda records: app.consume(TOPIC, records),
-        health=app.health,
-    )
+    consumers = [
+        subscribe(
+            broker,
+            topic,
+            service=SERVICE,
+            slot=app.settings.slot,
+            handle=functools.partial(app.consume, topic),
+            health=app.health,
+        )
+        for topic in (TOPIC, *TOPICS)
+    ]
+    watches = [consumer.watch() for consumer in consumers]
     try:
-        await _all([connect_forever(broker, asyncio.Event()), consumer.watch()])
+        await _all([connect_forever(broker, asyncio.Event()), *watches])
     finally:
         with contextlib.suppress(Exception):
             await broker.stop()

@@ -12,14 +12,19 @@ from fastapi import FastAPI
 
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
+from services.ingest.domain.status import Report
 from services.ingest.flows.acceptance import Acceptance, Delivery
 from services.ingest.flows.housekeeping import Housekeeping
+from services.ingest.flows.reporting import Handed, Taken, take
 from services.ingest.handlers.on_reading_published import TOPIC, OnReadingPublished
 from services.ingest.inbound.admin import admin_router
 from services.ingest.inbound.admin_status import Watch, status_router
+from services.ingest.inbound.consuming import TOPICS, Consuming
 from services.ingest.inbound.doorkeeper import Doorkeeper
 from services.ingest.inbound.group_commit import GroupCommit
 from services.ingest.inbound.http_readings import readings_router
+from services.ingest.inbound.http_reports import ReportDoor, reports_router
+from services.ingest.outbound import reports
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
 from services.ingest.outbound.ticks import SAVE_EVERY_S, SETTLE_S, Ticker
@@ -37,6 +42,7 @@ from services.runtime.outbox import Outbox
 from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
+from services.runtime.signing import Verifier, load_verifier
 
 log = structlog.get_logger()
 
@@ -60,6 +66,7 @@ class App:
         catalogue: Catalogue,
         publisher: Publisher | None = None,
         wall: Callable[[], datetime] | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self.settings = settings
         self.db = db
@@ -90,6 +97,8 @@ class App:
             wall=self.wall,
             poison_most=settings.ingest_poison_most,
         )
+        self._trusted = verifier
+        self.consuming = Consuming(db, self.dead_letters, self._verifier, clock=clock, wall=self.wall)
         self.housekeeping = Housekeeping(db, self.outbox, settings)
         self.http = self._http()
 
@@ -99,6 +108,9 @@ class App:
         Raises:
             Retriable: The database is away; nothing of the batch was kept.
         """
+        if topic in TOPICS:
+            await self.consuming.take(records)
+            return
         if topic != TOPIC:
             raise ValueError(f"ingest does not read topic {topic}")
         counts = await self.on_reading_published.handle(records)
@@ -107,6 +119,24 @@ class App:
     async def accept(self, delivery: Delivery) -> Counter[Outcome]:
         """Take in one request's readings, in a commit shared with others; answer after it."""
         return await self.group.submit(delivery)
+
+    async def report(self, handed: Handed) -> Taken:
+        """Take in what somebody reports; answer after the commit."""
+        async with self.db.transaction() as conn:
+            taken = await take(conn, self.outbox, handed, received_at=self.clock.now(), stored_at=self.wall())
+        if taken.is_new:
+            log.info(
+                "ingest.report_received",
+                municipality=handed.municipality,
+                report_id=taken.row.report_id,
+                category=taken.row.category,
+            )
+        return taken
+
+    async def find_report(self, municipality: str, report_id: str) -> Report | None:
+        """Return how a report stands."""
+        async with self.db.reading() as conn:
+            return await reports.find(conn, municipality, report_id)
 
     async def tidy(self) -> None:
         """Forget what may be forgotten; called by the scheduler."""
@@ -127,6 +157,11 @@ class App:
                     readings=count[Outcome.QUARANTINED],
                 )
         return counts
+
+    def _verifier(self) -> Verifier:
+        if self._trusted is None:
+            self._trusted = load_verifier(self.settings.keys_path)
+        return self._trusted
 
     def _relay(self, publisher: Publisher | None) -> Relay:
         holder = f"{SERVICE}-relay-{self.settings.slot}"
@@ -162,6 +197,16 @@ class App:
         http = service_app(SERVICE, self.health, REGISTRY)
         doorkeeper = Doorkeeper(self.db, self.wall)
         http.include_router(readings_router(doorkeeper, self.catalogue, self.clock.now, self.accept))
+        door = ReportDoor(
+            doorkeeper,
+            self.catalogue,
+            self.settings,
+            now=self.clock.now,
+            wall=self.wall,
+            take=self.report,
+            find=self.find_report,
+        )
+        http.include_router(reports_router(door))
         http.include_router(admin_router(guard, self.db, self.catalogue, self.dead_letters, self.wall))
         http.include_router(status_router(guard, watch))
         return http

@@ -3,10 +3,11 @@
 RuntimeFault
 ├── Retriable
 │   └── QueueFull           more requests wait than are taken: the source asks again later
+├── KeyUsedTwice            409: one idempotency key, two reports
 └── RequestRefused          a request that is answered with a problem document
     ├── NotReadable         400, 413, 415: the body is no list of readings
     ├── NotKnown            401: no key, a revoked key, a signature that does not hold
-    └── OutOfScope          403: the key may not speak for any of these sensors
+    └── OutOfScope          403: the key may not speak for any of this
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ class RequestRefused(RuntimeFault):
         self.detail = detail
 
 
+class KeyUsedTwice(RuntimeFault):
+    """Another report came under the same idempotency key."""
+
+
 class NotReadable(RequestRefused):
     """The body cannot be read as readings."""
 
@@ -46,7 +51,7 @@ class NotKnown(RequestRefused):
 
 
 class OutOfScope(RequestRefused):
-    """The key is good, for other sensors."""
+    """The key is good, for something else."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(403, "The key may not speak for these sensors", detail)
+    def __init__(self, detail: str, what: str = "these sensors") -> None:
+        super().__init__(403, f"The key may not speak for {what}", detail)

@@ -17,12 +17,21 @@ class IngestSettings(RuntimeSettings):
         ingest_poison_most: Unreadable records a minute from one source; above, it is muted.
         ingest_kept_hours: How long published readings are kept to recognise repeats.
         ingest_quarantine_days: How long what a person never looked at is kept.
+        ingest_reports_public: Whether people may report without a key, from the town's own page.
+        ingest_reports_key_most, ingest_reports_address_most, ingest_reports_public_most: Reports a minute
+            from one key, from one address without a key, and from all of a town's without a key.
+        ingest_reports_days: How long a report's public status can be asked for.
     """
 
     ingest_waiting_most: int = Field(default=50_000, ge=1)
     ingest_poison_most: int = Field(default=100, ge=1)
     ingest_kept_hours: int = Field(default=48, ge=1)
     ingest_quarantine_days: int = Field(default=30, ge=1)
+    ingest_reports_public: bool = True
+    ingest_reports_key_most: int = Field(default=600, ge=1)
+    ingest_reports_address_most: int = Field(default=30, ge=1)
+    ingest_reports_public_most: int = Field(default=300, ge=1)
+    ingest_reports_days: int = Field(default=730, ge=1)
 
     @property
     def kept(self) -> timedelta:
@@ -31,3 +40,7 @@ class IngestSettings(RuntimeSettings):
     @property
     def quarantine_kept(self) -> timedelta:
         return timedelta(days=self.ingest_quarantine_days)
+
+    @property
+    def reports_kept(self) -> timedelta:
+        return timedelta(days=self.ingest_reports_days)

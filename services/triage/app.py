@@ -12,12 +12,13 @@ from fastapi import FastAPI
 
 from schemas.events.municipality import MunicipalityActivated
 from schemas.municipality import Municipality, load_all
-from schemas.topics import DECISIONS, READINGS
+from schemas.topics import DECISIONS, READINGS, REPORTS
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.fence import Ownership
 from services.runtime.health import Health
+from services.runtime.inbox import Inbox
 from services.runtime.lease import Lease
 from services.runtime.outbox import Outbox
 from services.runtime.parking import Parking
@@ -29,6 +30,7 @@ from services.runtime.timers import Timers
 from services.triage.flows.readings_batch import ReadingsBatch
 from services.triage.flows.stage_two import WAITS, StageTwo
 from services.triage.handlers.on_coordinator_decided import OnCoordinatorDecided
+from services.triage.handlers.on_report_received import OnReportReceived
 from services.triage.inbound.admin import admin_app
 from services.triage.outbound.changes import ChangeStore
 from services.triage.outbound.decisions import AuditStore, DecisionStore
@@ -103,6 +105,14 @@ class App:
             audit=self.audit,
             clock=clock,
         )
+        self.on_report_received = OnReportReceived(
+            db=db,
+            towns=self.towns,
+            stage_two=self.stage_two,
+            inbox=Inbox(runtime),
+            dead_letters=self.dead_letters,
+            clock=clock,
+        )
         self.relay = Relay(
             db,
             self.outbox,
@@ -127,12 +137,13 @@ class App:
         if records[0].topic == READINGS.name:
             await self.batch.handle(records)
             return
+        one = self.on_report_received if records[0].topic == REPORTS.name else self.on_coordinator_decided
         for record in records:
-            await self.on_coordinator_decided(record)
+            await one(record)
 
     async def consume(self, topic: str, records: Sequence[Record]) -> None:
         """Handle records without a broker: what was not taken yet is taken first."""
-        if topic not in {READINGS.name, DECISIONS.name}:
+        if topic not in {READINGS.name, DECISIONS.name, REPORTS.name}:
             raise ValueError(f"triage does not consume {topic}")
         if topic == READINGS.name:
             places = {(record.topic, record.partition) for record in records}

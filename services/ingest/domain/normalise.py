@@ -83,7 +83,7 @@ def normalise(offered: object, now: datetime) -> Reading | Fault:
             sensor_id=_field(offered, "sensor_id", _identifier),
             measured=measured,
             value=_canonical(measured, value, _field(offered, "unit", _string)),
-            observed_at=_not_ahead(_field(offered, "observed_at", _moment), now),
+            observed_at=_not_ahead(_field(offered, "observed_at", moment_of), now),
             quality=_optional(offered, "quality", _quality) or Quality.GOOD,
             sequence=_optional(offered, "sequence", _whole),
             event_id=_optional(offered, "event_id", _identifier),
@@ -172,7 +172,12 @@ def _canonical(measured: Property, value: float, unit: str) -> float:
     return converted
 
 
-def _moment(raw: object) -> datetime:
+def moment_of(raw: object) -> datetime:
+    """Return a moment as the wire writes it.
+
+    Raises:
+        ValueError: It is not RFC 3339 with an offset; the message says what is wrong.
+    """
     match = _TIME.fullmatch(_string(raw))
     if match is None:
         raise ValueError("is not RFC 3339, as in 2024-05-02T13:15:00-03:00")

@@ -54,9 +54,7 @@ class Catalogue:
     zones: Mapping[str, Zones] = field(default_factory=dict)
 
     @staticmethod
-    def of(
-        towns: Mapping[str, Iterable[KnownSensor]], zones: Mapping[str, Zones] | None = None
-    ) -> Catalogue:
+    def of(towns: Mapping[str, Iterable[KnownSensor]], zones: Mapping[str, Zones] | None = None) -> Catalogue:
         sensors = {town: {sensor.sensor_id: sensor for sensor in rows} for town, rows in towns.items()}
         return Catalogue(sensors, zones or {})
 

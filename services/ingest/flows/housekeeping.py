@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.keys import SIGNATURE_AGE_MOST
-from services.ingest.outbound import keys, quarantine, readings, sources
+from services.ingest.outbound import keys, quarantine, readings, reports, sources
 from services.ingest.settings import IngestSettings
 from services.runtime.database import Database
 from services.runtime.outbox import Outbox
@@ -36,6 +36,8 @@ class Housekeeping:
             (quarantine.prune, wall - self._settings.quarantine_kept),
             (keys.prune_nonces, wall - 2 * SIGNATURE_AGE_MOST),
             (sources.prune, wall - timedelta(hours=1)),
+            (reports.prune, wall - self._settings.reports_kept),
+            (reports.prune_incidents, wall - self._settings.reports_kept),
         )
         return sum([await self._prune(prune, before) for prune, before in plan])
 

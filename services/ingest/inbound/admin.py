@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,7 +15,7 @@ from services.ingest.domain.sensors import Catalogue, Scope
 from services.ingest.outbound import keys, sources
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetter, DeadLetters
-from services.runtime.http import Problem, body_limited
+from services.runtime.http import Problem, RowCursor, body_limited
 
 BODY_BYTES_MOST = 64 * 1024
 Pattern = Annotated[str, Field(min_length=1, max_length=128)]
@@ -28,6 +28,7 @@ class NewKey(BaseModel):
     Attributes:
         sensors: Shell patterns over sensor ids.
         network: Instead of patterns, or beside them: every sensor of this network.
+        reports: It may hand over what people report. Such a key speaks for no sensor, unless it says so.
         may_sign: Whether requests may be signed with it in place of sending it.
     """
 
@@ -37,13 +38,14 @@ class NewKey(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     sensors: Annotated[list[Pattern], Field(max_length=100)] | None = None
     network: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    reports: bool = False
     may_sign: bool = False
     expires_at: AwareDatetime | None = None
 
     @property
     def scope(self) -> Scope:
-        patterns = self.sensors if self.sensors is not None else ([] if self.network else ["*"])
-        return Scope(tuple(patterns), self.network)
+        every = [] if self.network or self.reports else ["*"]
+        return Scope(tuple(every if self.sensors is None else self.sensors), self.network, self.reports)
 
 
 def admin_router(
@@ -82,9 +84,11 @@ def admin_router(
         return {"schema": "municipio/key/1", **(_shown(key) if key else {})}
 
     @router.get("/dead-letters")
-    async def list_dead_letters(cursor: int = 0, limit: int = 100) -> dict[str, Any]:
+    async def list_dead_letters(
+        cursor: RowCursor = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> dict[str, Any]:
         async with db.reading() as conn:
-            found = await dead_letters.list(conn, after=cursor, limit=max(1, min(limit, 1000)))
+            found = await dead_letters.list(conn, after=cursor, limit=limit)
         following = found[-1].id if len(found) >= limit else None
         return {
             "schema": "municipio/dead-letters/1",
@@ -93,7 +97,7 @@ def admin_router(
         }
 
     @router.delete("/dead-letters/{letter_id}")
-    async def discard_dead_letter(letter_id: int) -> dict[str, Any]:
+    async def discard_dead_letter(letter_id: Annotated[int, Path(ge=0, le=2**63 - 1)]) -> dict[str, Any]:
         async with db.transaction() as conn:
             if not await dead_letters.settle(conn, letter_id, "discarded"):
                 raise Problem(404, "No such dead letter", "it does not exist or is settled already")
@@ -137,6 +141,7 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "name": key.label,
         "sensors": list(key.scope.patterns),
         "network": key.scope.network,
+        "reports": key.scope.reports,
         "may_sign": key.may_sign,
         "created_at": key.created_at.isoformat(),
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,

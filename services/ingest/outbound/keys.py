@@ -21,6 +21,7 @@ async def add(conn: AsyncConnection, municipality: str, key: ApiKey) -> None:
             digest=key.digest,
             sensors=list(key.scope.patterns),
             network=key.scope.network,
+            reports=key.scope.reports,
             label=key.label,
             may_sign=key.may_sign,
             created_at=key.created_at,
@@ -73,7 +74,7 @@ def _key(row: sa.RowMapping) -> ApiKey:
     return ApiKey(
         name=KeyName(row["municipality"], row["key_id"]),
         digest=bytes(row["digest"]),
-        scope=Scope(tuple(row["sensors"]), row["network"]),
+        scope=Scope(tuple(row["sensors"]), row["network"], row["reports"]),
         label=row["label"],
         may_sign=row["may_sign"],
         created_at=row["created_at"],

@@ -69,6 +69,7 @@ API_KEY: Final = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("sensors", sa.JSON, nullable=False),
     sa.Column("network", sa.String(64)),
+    sa.Column("reports", sa.Boolean, nullable=False),
     sa.Column("label", sa.String(200), nullable=False),
     sa.Column("may_sign", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -99,4 +100,38 @@ TICK: Final = sa.Table(
     sa.Column("municipality", sa.String(64), primary_key=True),
     sa.Column("now", UtcDateTime, nullable=False),
     sa.Column("is_binding", sa.Boolean, nullable=False),
+)
+# What people reported, without a word of theirs: those go on to triage and are not kept here.
+REPORT: Final = sa.Table(
+    "report",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("report_id", sa.String(128), primary_key=True),
+    # Hash of source and idempotency key: whoever reads the table learns neither.
+    sa.Column("identity", sa.String(64), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("category", sa.String(32), nullable=False),
+    sa.Column("zone", sa.String(64)),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("reported_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    # By the machine's clock, for retention.
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+    sa.Column("verdict", sa.String(16)),
+    sa.Column("judged_at", UtcDateTime),
+    sa.Column("incident_id", sa.String(128)),
+    sa.UniqueConstraint("municipality", "identity", name="report_once"),
+    sa.Index("report_stored_at", "stored_at"),
+)
+# How each incident stands, as far as a report's public status needs it.
+INCIDENT: Final = sa.Table(
+    "incident",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("incident_id", sa.String(128), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+    sa.Index("incident_stored_at", "stored_at"),
 )

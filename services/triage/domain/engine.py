@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from services.triage.domain.changes import Change, Signal
 from services.triage.domain.decisions import Ruled, rule_on
 from services.triage.domain.folding import Outcome
-from services.triage.domain.inputs import Decision, Input, Reading, Tick
+from services.triage.domain.inputs import Decision, Input, Reading, Report, Tick
+from services.triage.domain.report import judge
 from services.triage.domain.rulebook import Book
 from services.triage.domain.sensor import fold_reading
 from services.triage.domain.silence import fold_tick
@@ -32,6 +33,9 @@ def fold(book: Book, state: State, inputs: Iterable[Input]) -> tuple[State, list
         if isinstance(each, Decision):
             ruled = rule_on(book, state.town, each)
             changes.extend(ruled.changes or (refusal(book, each, ruled),))
+            continue
+        if isinstance(each, Report):
+            changes.extend(judge(book, state.town, each).changes)
             continue
         out = fold_sensors(book, state.sensors, [each], watched)
         changes.extend(out.changes)

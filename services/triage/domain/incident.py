@@ -9,10 +9,18 @@ from uuid import UUID, uuid5
 
 from schemas.events.base import Reason
 from schemas.events.incidents import Evidence, IncidentClassified, IncidentClosed, IncidentSnapshot
-from schemas.vocabulary import Hazard, IncidentKind, IncidentState, Level, Property, SensorState
+from schemas.vocabulary import (
+    EvidenceSource,
+    Hazard,
+    IncidentKind,
+    IncidentState,
+    Level,
+    Property,
+    SensorState,
+)
 from services.triage.domain.changes import Change
 from services.triage.domain.rulebook import Book
-from services.triage.domain.state import MAX_CLOSED, Condition, Incident, TownState
+from services.triage.domain.state import MAX_CLOSED, Condition, Incident, Said, TownState
 
 NAMESPACE: Final = UUID("5f3b1f0e-7a52-4c57-9d0e-6e1b6a0c9d11")
 HAZARD: Final = "hazard"
@@ -89,7 +97,8 @@ def publish(
     if cause is not None and cause.observed_at is not None:
         incident.observed_at, incident.received_at = cause.observed_at, cause.received_at
     if evidence is None:
-        evidence = [_evidence(book, condition) for condition in deciding(town, incident)]
+        measured = (_evidence(book, condition) for condition in deciding(town, incident))
+        evidence = [*measured, *(_said(row) for row in incident.reports)]
     snapshot = _snapshot(
         book, town, incident, reasons, evidence, at=at, decision_id=decision_id, is_closed=is_closed
     )
@@ -162,4 +171,21 @@ def _evidence(book: Book, condition: Condition) -> Evidence:
         level=Level(condition.level),
         state=SensorState.NO_DATA if condition.silent else SensorState.OK,
         provisional=condition.provisional,
+    )
+
+
+def _said(row: Said) -> Evidence:
+    """People are no site: what they say corroborates nothing."""
+    return Evidence(
+        rule_id=f"report.{row.code}",
+        sensor_id=f"report:{row.zone or ''}:{row.code}",
+        site="report",
+        property=Property.UNKNOWN,
+        observed_at=row.first_at,
+        received_at=row.received_at,
+        level=Level(row.level),
+        source=EvidenceSource.REPORT,
+        what=row.what,
+        zone=row.zone,
+        count=row.count,
     )

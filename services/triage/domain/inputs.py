@@ -1,4 +1,4 @@
-"""What the engine is fed: readings, ticks and decisions, in the order of record."""
+"""What the engine is fed: readings, ticks, reports and decisions, in the order of record."""
 
 from __future__ import annotations
 
@@ -59,4 +59,25 @@ class Decision(msgspec.Struct, frozen=True):
     simulated: bool = False
 
 
-Input = Reading | Tick | Decision
+class Report(msgspec.Struct, frozen=True):
+    """What somebody reported, as it stands in ``report.received``.
+
+    Attributes:
+        at: When triage took it up.
+        zone: As the report named it; else the place says it.
+    """
+
+    report_id: str
+    category: str
+    reported_at: UtcTime
+    received_at: UtcTime
+    at: UtcTime
+    text: str = ""
+    address: str = ""
+    withheld: bool = False
+    zone: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
+Input = Reading | Tick | Report | Decision

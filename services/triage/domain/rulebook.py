@@ -12,6 +12,7 @@ from schemas.municipality import Municipality
 from schemas.municipality.rulebook import LevelRule, SilenceRule
 from schemas.municipality.town import Operator
 from services.triage.domain.level import Ladder, Row
+from services.triage.domain.places import Places, places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Book:
     silences: Mapping[str, Silence]
     zone_names: Mapping[str, str]
     operators: Mapping[str, Operator] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
 
     def site_of(self, sensor_id: str) -> str:
         rules = self.sensors.get(sensor_id)
@@ -125,6 +127,7 @@ def book_of(town: Municipality) -> Book:
         silences={rule.id: rule for rule in silences},
         zone_names={zone.id: zone.name for zone in town.zones},
         operators=town.operator_of,
+        places=places_of(town.zones),
     )
 
 

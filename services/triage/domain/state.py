@@ -84,6 +84,26 @@ class Condition(msgspec.Struct):
         return condition_key(self.rule_id, self.sensor_id)
 
 
+class Said(msgspec.Struct):
+    """What people say of one thing in one place, without who said it.
+
+    Attributes:
+        code: The danger, or the category of what endangers nobody.
+        what: The same in words.
+        level: What it is worth alone; 0 for what endangers nobody.
+        count: How many said so.
+    """
+
+    zone: str | None
+    code: str
+    what: str
+    level: int
+    first_at: datetime
+    last_at: datetime
+    received_at: datetime
+    count: int = 1
+
+
 class Incident(msgspec.Struct):
     """An open incident.
 
@@ -93,6 +113,7 @@ class Incident(msgspec.Struct):
         zone_levels: Level of each zone, a ratchet like the whole.
         sources: Keys of the conditions that decided it, or ids of the silent sensors.
         overruled: Per source, the level that a person set aside: it counts again above it, or after it fell.
+        reports: What people say, one row per thing and zone.
     """
 
     incident_id: str
@@ -111,6 +132,7 @@ class Incident(msgspec.Struct):
     received_at: datetime | None = None
     sources: list[str] = []
     overruled: dict[str, int] = {}
+    reports: list[Said] = []
 
 
 class TownState(msgspec.Struct):

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.events.base import Reason
 from schemas.events.decisions import CoordinatorDecided, DecisionRuled
+from schemas.events.reports import ReportJudged
 from schemas.vocabulary import Ruling
 from services.runtime.clock import Clock
 from services.runtime.outbox import Outbox
@@ -20,11 +21,12 @@ from services.runtime.timers import Timer, Timers
 from services.triage.domain.changes import Change, Signal
 from services.triage.domain.decisions import Ruled, rule_on
 from services.triage.domain.engine import decide_all, refusal
-from services.triage.domain.inputs import Decision
+from services.triage.domain.inputs import Decision, Report
 from services.triage.domain.reasons import reason
+from services.triage.domain.report import judge
 from services.triage.outbound.changes import ChangeStore
 from services.triage.outbound.decisions import DecisionStore
-from services.triage.outbound.events import classified, ruled
+from services.triage.outbound.events import classified, judged, ruled
 from services.triage.outbound.incidents import IncidentStore
 from services.triage.outbound.towns import LockedTown, TownStore
 from services.triage.settings import SERVICE
@@ -37,7 +39,7 @@ WAITS = "decision_waits"
 
 @dataclass(slots=True)
 class StageTwo:
-    """What both the readings' batch and people's decisions lead to."""
+    """What the readings' batch, people's reports and their decisions lead to."""
 
     towns: Towns
     town_store: TownStore
@@ -60,9 +62,7 @@ class StageTwo:
         inputs = [(str(type(signal).__struct_config__.tag), signal.at, signal) for signal in signals]
         await self.town_store.save(conn, municipality, locked, inputs)
         await self._keep(conn, municipality, changes, cause)
-        for change in changes:
-            if change.snapshot is not None and change.snapshot.version == 1:
-                await self._unpark(conn, municipality, change.snapshot.incident_id, locked)
+        await self._unpark_all(conn, municipality, changes, locked)
 
     async def decide(
         self, conn: AsyncConnection, municipality: str, event: CoordinatorDecided, record: Record
@@ -76,6 +76,34 @@ class StageTwo:
             await self._park(conn, municipality, event, record)
             return
         await self._rule(conn, municipality, event, record, locked)
+
+    async def judge(
+        self, conn: AsyncConnection, municipality: str, report: Report, cause: str | None
+    ) -> None:
+        """Judge a report over the town, and say what it came to."""
+        locked = await self.town_store.lock(conn, municipality)
+        outcome = judge(self.towns.book(municipality), locked.state, report)
+        await self.town_store.save(conn, municipality, locked, [("report", report.at, report)])
+        await self._keep(conn, municipality, outcome.changes, cause)
+        await self._unpark_all(conn, municipality, outcome.changes, locked)
+        answer = ReportJudged(
+            report_id=report.report_id,
+            verdict=outcome.verdict,
+            reasons=outcome.reasons,
+            judged_at=report.at,
+            incident_id=outcome.incident_id,
+            zone=outcome.zone,
+            danger=outcome.danger,
+        )
+        await self.outbox.add(conn, municipality, [judged(municipality, answer, at=report.at, cause=cause)])
+        log.info(
+            "triage.report_judged",
+            municipality=municipality,
+            report_id=report.report_id,
+            verdict=outcome.verdict.value,
+            code=_code(outcome.reasons),
+            incident_id=outcome.incident_id,
+        )
 
     async def expire(self, conn: AsyncConnection, timer: Timer) -> None:
         """Answer what waited in vain for its incident."""
@@ -97,6 +125,13 @@ class StageTwo:
             log.warning(
                 "triage.decision_parked", decision_id=event.decision_id, incident_id=event.incident_id
             )
+
+    async def _unpark_all(
+        self, conn: AsyncConnection, municipality: str, changes: Sequence[Change], locked: LockedTown
+    ) -> None:
+        for change in changes:
+            if change.snapshot is not None and change.snapshot.version == 1:
+                await self._unpark(conn, municipality, change.snapshot.incident_id, locked)
 
     async def _unpark(
         self, conn: AsyncConnection, municipality: str, incident_id: str, locked: LockedTown

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from faststream.kafka import KafkaBroker
 
-from schemas.topics import DECISIONS, READINGS
+from schemas.topics import DECISIONS, READINGS, REPORTS
 from services.runtime.consumer import Consumer
 from services.runtime.kafka import subscribe
 from services.triage.settings import SERVICE
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def subscriptions(broker: KafkaBroker, app: App) -> list[Consumer]:
-    """Subscribe to readings, under the partitions' fence, and to decisions, which are recognised by id."""
+    """Subscribe to readings, under the partitions' fence, and to what people say, recognised by its id."""
     readings = subscribe(
         broker,
         READINGS.name,
@@ -27,12 +27,15 @@ def subscriptions(broker: KafkaBroker, app: App) -> list[Consumer]:
         max_records=app.settings.readings_max_records,
         ownership=app.ownership,
     )
-    decisions = subscribe(
-        broker,
-        DECISIONS.name,
-        service=SERVICE,
-        slot=app.settings.slot,
-        handle=app.handle,
-        health=app.health,
-    )
-    return [readings, decisions]
+    said = [
+        subscribe(
+            broker,
+            topic,
+            service=SERVICE,
+            slot=app.settings.slot,
+            handle=app.handle,
+            health=app.health,
+        )
+        for topic in (DECISIONS.name, REPORTS.name)
+    ]
+    return [readings, *said]

@@ -10,7 +10,8 @@ from schemas.events.base import Event
 from schemas.events.decisions import DecisionRuled
 from schemas.events.incidents import IncidentSnapshot
 from schemas.events.municipality import MunicipalityActivated
-from schemas.topics import DECISIONS, INCIDENTS, MUNICIPALITY
+from schemas.events.reports import ReportJudged
+from schemas.topics import DECISIONS, INCIDENTS, MUNICIPALITY, REPORTS
 from schemas.vocabulary import Lane
 from services.runtime.outbox import Outgoing
 from services.triage.settings import SERVICE
@@ -28,6 +29,13 @@ def ruled(municipality: str, ruling: DecisionRuled, *, at: datetime, cause: str 
     name = f"{ruling.decision_id}/ruled"
     envelope = _envelope(municipality, name, ruling, at, correlation=ruling.incident_id, cause=cause)
     return Outgoing(DECISIONS.name, municipality, envelope, ruling.json_bytes(), Lane.DECISIONS)
+
+
+def judged(municipality: str, event: ReportJudged, *, at: datetime, cause: str | None) -> Outgoing:
+    """Address what a report came to."""
+    correlation = event.incident_id or event.report_id
+    envelope = _envelope(municipality, event.report_id, event, at, correlation=correlation, cause=cause)
+    return Outgoing(REPORTS.name, municipality, envelope, event.json_bytes(), Lane.REPORTS)
 
 
 def activated(municipality: str, event: MunicipalityActivated, *, at: datetime) -> Outgoing:

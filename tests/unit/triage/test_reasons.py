@@ -11,14 +11,14 @@ import pytest
 from services.triage.domain import reasons
 
 DOMAIN = Path(reasons.__file__).parent
-CODE = re.compile(r'"((?:level|late|reading|silence|incident|decision)\.[a-z_]+)"')
+CODE = re.compile(r'"((?:level|late|reading|silence|incident|report|decision)\.[a-z_]+)"')
 
 
 def codes_used() -> set[str]:
     found: set[str] = set()
-    for path in [*DOMAIN.glob("*.py"), *DOMAIN.parent.glob("handlers/*.py")]:
+    for path in [*DOMAIN.glob("*.py"), *DOMAIN.parent.glob("flows/*.py")]:
         found |= set(
-            re.findall(r'"((?:level|late|reading|silence|incident|decision)\.[a-z_]+)"', path.read_text())
+            re.findall(r'"((?:level|late|reading|silence|incident|report|decision)\.[a-z_]+)"', path.read_text())
         )
     return found
 

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("sensors", sa.JSON(), nullable=False),
         sa.Column("network", sa.String(length=64), nullable=True),
+        sa.Column("reports", sa.Boolean(), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("may_sign", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
@@ -109,3 +110,33 @@ def upgrade() -> None:
         sa.Column("is_binding", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("municipality"),
     )
+    op.create_table(
+        "report",
+        sa.Column("municipality", sa.String(length=64), nullable=False),
+        sa.Column("report_id", sa.String(length=128), nullable=False),
+        sa.Column("identity", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("category", sa.String(length=32), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=True),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("reported_at", UtcDateTime, nullable=False),
+        sa.Column("received_at", UtcDateTime, nullable=False),
+        sa.Column("stored_at", UtcDateTime, nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=True),
+        sa.Column("judged_at", UtcDateTime, nullable=True),
+        sa.Column("incident_id", sa.String(length=128), nullable=True),
+        sa.PrimaryKeyConstraint("municipality", "report_id"),
+        sa.UniqueConstraint("municipality", "identity", name="report_once"),
+    )
+    op.create_index("report_stored_at", "report", ["stored_at"], unique=False)
+    op.create_table(
+        "incident",
+        sa.Column("municipality", sa.String(length=64), nullable=False),
+        sa.Column("incident_id", sa.String(length=128), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("changed_at", UtcDateTime, nullable=False),
+        sa.Column("stored_at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("municipality", "incident_id"),
+    )
+    op.create_index("incident_stored_at", "incident", ["stored_at"], unique=False)
