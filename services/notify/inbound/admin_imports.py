@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 65_536
 Json = dict[str, Any]  # Any: JSON documents
+_TAKEN: Final = "is the id of a person of directory.csv, now or before; a resident needs another one"
 
 
 async def import_residents(app: App, request: Request) -> Json:
@@ -27,16 +28,21 @@ async def import_residents(app: App, request: Request) -> Json:
         Problem: 400, 404, 413, 422 when the body as a whole is of no use.
     """
     town, rows = _read(app, await body_limited(request, MOST_BYTES))
-    good: list[Resident] = []
+    good: dict[int, Resident] = {}
     refused: list[Json] = []
     for index, row in enumerate(rows):
         resident, wrong = _resident(app, town, row)
         if resident is not None:
-            good.append(resident)
+            good[index] = resident
         refused += [{"index": index, **fault} for fault in wrong]
     now = app.clock.now()
     async with app.db.transaction() as conn:
-        await recipients.keep_residents(conn, town.id, good, app.cipher, now)
+        people = await recipients.people_among(conn, town.id, [each.resident_id for each in good.values()])
+        taken = [index for index, each in good.items() if each.resident_id in people]
+        refused += [{"index": index, "field": "resident_id", "reason": _TAKEN} for index in taken]
+        for index in taken:
+            del good[index]
+        await recipients.keep_residents(conn, town.id, list(good.values()), app.cipher, now)
         await audit.note(
             conn,
             town.id,
@@ -46,7 +52,8 @@ async def import_residents(app: App, request: Request) -> Json:
             detail={"imported": len(good), "refused": len(refused)},
             at=now,
         )
-    return {"schema": "municipio/residents-import/1", "imported": len(good), "refused": refused}
+    by_row = sorted(refused, key=lambda fault: int(fault["index"]))
+    return {"schema": "municipio/residents-import/1", "imported": len(good), "refused": by_row}
 
 
 def _read(app: App, body: bytes) -> tuple[Municipality, list[Any]]:

@@ -56,7 +56,10 @@ async def keep_people(
 async def keep_residents(
     conn: AsyncConnection, municipality: str, residents: Sequence[Resident], cipher: PhoneCipher, at: datetime
 ) -> None:
-    """Add or change subscribers. Who asked not to be told stays so until they ask again in person."""
+    """Add or change subscribers. Who asked not to be told stays so until they ask again in person.
+
+    A person of the directory, today's or a former one, is never made a resident: see ``people_among``.
+    """
     await _upsert(
         conn,
         [
@@ -74,7 +77,17 @@ async def keep_residents(
             }
             for row in residents
         ],
+        only=RESIDENT,
     )
+
+
+async def people_among(conn: AsyncConnection, municipality: str, ids: Sequence[str]) -> frozenset[str]:
+    """Return which of these ids are people of the directory, or were: no resident may bear one."""
+    r = recipient.c
+    wanted = sa.select(r.recipient_id).where(
+        r.municipality == municipality, r.kind == PERSON, r.recipient_id.in_(ids)
+    )
+    return frozenset((await conn.execute(wanted)).scalars())
 
 
 async def group_of(conn: AsyncConnection, municipality: str, zones: Sequence[str]) -> Group:
@@ -156,10 +169,14 @@ def _phone(phone: str, cipher: PhoneCipher) -> dict[str, object]:
     return {"phone_enc": cipher.seal(phone), "phone_index": cipher.index(phone)}
 
 
-async def _upsert(conn: AsyncConnection, rows: Sequence[dict[str, object]]) -> None:
+async def _upsert(
+    conn: AsyncConnection, rows: Sequence[dict[str, object]], *, only: str | None = None
+) -> None:
+    """Add or change; ``only``: rows of another kind than this are left as they are."""
     if not rows:
         return
     insert = insert_into(conn, recipient)
     new = {name: insert.excluded[name] for name in rows[0] if name not in {"municipality", "recipient_id"}}
     keys = ["municipality", "recipient_id"]
-    await conn.execute(insert.on_conflict_do_update(index_elements=keys, set_=new), list(rows))
+    where = None if only is None else recipient.c.kind == only
+    await conn.execute(insert.on_conflict_do_update(index_elements=keys, set_=new, where=where), list(rows))

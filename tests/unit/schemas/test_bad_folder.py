@@ -413,6 +413,7 @@ OTHERS = [
         "el-sur is not a zone",
     ),
     ("residents.csv", "+50370000120", "+50371234567", "phone", "outside the fictional range"),
+    ("residents.csv", "vecino-20,", "ana,", "resident_id", "ana is a person of directory.csv"),
     ("profiles/guaiba.yaml", "sensor: rc-puente", "sensor: rc-nada", "sensor", "rc-nada is not a sensor"),
     ("profiles/guaiba.yaml", "sensor: rc-puente\n", "", "sensor", "is required"),
     ("profiles/guaiba.yaml", ', time_zone: "-03:00"', "", "observed_at.time_zone", "is required"),
