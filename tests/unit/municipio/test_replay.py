@@ -327,3 +327,22 @@ async def test_town_that_does_not_come_to_rest_is_given_up_with_the_reason() -> 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(DependencyDown, match="triage is busy"):
             await Rest(http, URLS, quiet.NoTraffic(), within_s=0.05).until_quiet(at(0))
+
+
+async def test_what_the_carrier_did_before_notify_spoke_is_looked_at_again() -> None:
+    """A text may leave between two questions; its delivery is then due at the carrier, and nobody misses it."""
+    ledger_ends = iter([3, 4, 4, 4])
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        if request.url.host == "carrier":
+            said = {"busy": 0, "ledger_end": next(ledger_ends), "next_due_s": 7.0, "now_s": 5.0}
+            return httpx.Response(200, json=said)
+        return httpx.Response(200, json=quiescence() | {"items": []})
+
+    urls = URLS | {"carrier": "http://carrier", "door": "http://door"}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        rest = Rest(http, urls, quiet.NoTraffic())
+        assert await rest.until_quiet(at(0)) == [at(0) + timedelta(seconds=2)]
+        assert (4, 2, 2) == tuple(asked.count(host) for host in ("carrier", "door", "notify"))
