@@ -13,6 +13,7 @@ import typer
 
 from municipio.commands import (
     backtest,
+    console,
     dead_letters,
     decide,
     incidents,
@@ -50,6 +51,7 @@ app.add_typer(warnings.app, name="warnings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(residents.app, name="residents")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(console.app, name="console")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

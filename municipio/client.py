@@ -14,7 +14,7 @@ PAGES_MOST: Final = 1000
 
 
 class Client:
-    """Asks the services of one copy. ``urls`` by service: ingest, triage, notify."""
+    """Asks the services of one copy. ``urls`` by service: ingest, triage, notify, console."""
 
     def __init__(self, urls: Mapping[str, str], admin_token: str = "") -> None:
         self._urls = dict(urls)

@@ -28,6 +28,7 @@ _DEFAULT_URLS = {
     "triage": "http://127.0.0.1:8082",
     "door": "http://127.0.0.1:8083",
     "notify": "http://127.0.0.1:8084",
+    "console": "http://127.0.0.1:8080",
 }
 
 

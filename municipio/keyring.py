@@ -20,6 +20,8 @@ from municipio.errors import WrongUse
 from municipio.paths import write_private
 
 SIGNING_SERVICES: Final = ("ingest", "triage", "notify")
+SERVICES: Final = (*SIGNING_SERVICES, "console")
+"""Every service with a database of its own; the console signs nothing."""
 
 
 def make_keys(keys: Path, municipalities: Path) -> None:

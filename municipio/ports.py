@@ -12,6 +12,7 @@ DEFAULT_BASE = 8080
 class Ports:
     """The ports of one copy; another copy takes another base and shares nothing with this one."""
 
+    console: int
     ingest: int
     triage: int
     door: int
@@ -24,6 +25,7 @@ class Ports:
     def from_base(base: int = DEFAULT_BASE) -> Ports:
         """Return the documented ports, moved: 8080 gives ingest on 8081 and Kafka on 9092."""
         return Ports(
+            console=base,
             ingest=base + 1,
             triage=base + 2,
             door=base + 3,

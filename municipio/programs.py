@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from municipio.keyring import SIGNING_SERVICES
+from municipio.keyring import SERVICES
 from municipio.paths import MUNICIPALITIES
 from municipio.ports import Ports
 from municipio.supervision import Program
@@ -22,6 +22,7 @@ _NOT_INHERITED: Final = (
     "INGEST_DATABASE_URL",
     "TRIAGE_DATABASE_URL",
     "NOTIFY_DATABASE_URL",
+    "CONSOLE_DATABASE_URL",
     "OPERATOR_KEY_FILE",
 )
 
@@ -75,7 +76,7 @@ class Copy:
     @property
     def urls(self) -> dict[str, str]:
         """Where each process answers, by its name."""
-        names = ["ingest", "triage", "notify", "door", *(["carrier"] if self.carrier else [])]
+        names = [*SERVICES, "door", *(["carrier"] if self.carrier else [])]
         return {name: f"http://{HOST}:{getattr(self.ports, name)}" for name in names}
 
     @property
@@ -87,8 +88,8 @@ class Copy:
 
 def programs(copy: Copy) -> list[Program]:
     """Return every process of the copy."""
-    services = [_service(copy, name) for name in SIGNING_SERVICES]
-    relays = [_relay(copy, name) for name in SIGNING_SERVICES] if copy.database_url else []
+    services = [_service(copy, name) for name in SERVICES]
+    relays = [_relay(copy, name) for name in SERVICES] if copy.database_url else []
     door = Program("door", _python("services.notify", "door"))
     broker = [] if copy.kafka_bootstrap else [_broker(copy)]
     carrier = [_carrier(copy)] if copy.carrier else []

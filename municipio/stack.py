@@ -23,7 +23,7 @@ from typing import Any, Final
 from municipio.client import Client
 from municipio.context import secret
 from municipio.errors import DependencyDown, MunicipioError
-from municipio.keyring import SIGNING_SERVICES, make_keys, source_key_file
+from municipio.keyring import SERVICES, make_keys, source_key_file
 from municipio.paths import MUNICIPALITIES, write_private
 from municipio.ports import Ports
 from municipio.programs import Copy, database_url_file, environment, inherited_environment, programs
@@ -82,7 +82,7 @@ class Stack:
 
     @property
     def processes(self) -> list[str]:
-        """Names of all processes: kafka, carrier, ingest, triage, notify, door, and relays on PostgreSQL."""
+        """Names of all processes: kafka, carrier, the services, door, and relays on PostgreSQL."""
         return self._supervision.names
 
     @property
@@ -221,7 +221,7 @@ class Stack:
         if self.copy.database_url:
             from municipio.databases import provision
 
-            files = {name: database_url_file(self.copy, name) for name in SIGNING_SERVICES}
+            files = {name: database_url_file(self.copy, name) for name in SERVICES}
             provision(self.copy.database_url, files, (self.copy.keys / "database_secret").read_text())
 
     def _announce(self) -> None:

@@ -39,7 +39,7 @@ def list_dead_letters(data: Data = None, as_json: AsJson = False) -> int:
 
     client = running(data).client()
     rows: list[dict[str, Any]] = []
-    for service in ("ingest", "triage", "notify"):
+    for service in ("ingest", "triage", "notify", "console"):
         rows += [{"service": service, **row} for row in _of(client, service)]
     if as_json:
         print_json("dead-letters", {"items": rows})

@@ -7,7 +7,7 @@ from typing import Any
 from municipio.context import AsJson, Data, running
 from municipio.errors import DependencyDown, MunicipioError
 
-_SERVICES = ("ingest", "triage", "notify")
+_SERVICES = ("ingest", "triage", "notify", "console")
 _DOWN = 3
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.exceptions import NackMessage
 
 from services.runtime import metrics
-from services.runtime.errors import Fenced, OursMalformed, Retriable
+from services.runtime.errors import Fenced, OursMalformed, ReadFrom, Retriable
 from services.runtime.fence import Gate, Ownership
 from services.runtime.health import Health
 from services.runtime.records import Record
@@ -42,7 +42,7 @@ class Consumer:
         crash: Callable[[str], Any],
         client: Callable[[], Any],
     ) -> None:
-        self._topic = topic
+        self.topic = self._topic = topic
         self._handle = handle
         self._gate = gate
         self._health = health
@@ -69,6 +69,11 @@ class Consumer:
                 await self._work(message, turn)
         except NackMessage:
             raise
+        except ReadFrom as err:
+            log.info("consumer.position_moved", topic=self._topic, reason=str(err))
+            await message.nack()  # FastStream moves to the batch's first records, and only once.
+            self.read_from(err.places)
+            raise NackMessage from err
         except Retriable as err:
             await self._tries_later(err)
         except OursMalformed as err:
@@ -132,6 +137,29 @@ class Consumer:
         if client is not None:
             client.pause(*client.assignment())
         raise NackMessage
+
+    def read_from(self, places: Mapping[tuple[str, int], int]) -> None:
+        """Read these partitions from there on; those that are not ours now are left alone."""
+        client = self._client()
+        assigned = client.assignment() if client is not None else frozenset()
+        for (topic, partition), offset in places.items():
+            if TopicPartition(topic, partition) in assigned:
+                client.seek(TopicPartition(topic, partition), offset)
+
+    async def positions(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Return, per partition that is ours, the next offset to read and the end; empty without a broker."""
+        client = self._client()
+        if client is None or not client.assignment():
+            return {}
+        try:
+            async with asyncio.timeout(3):
+                ends = await client.end_offsets(client.assignment())
+                return {
+                    (place.topic, place.partition): (int(await client.position(place)), int(end))
+                    for place, end in ends.items()
+                }
+        except (KafkaError, TimeoutError, OSError):
+            return {}
 
     async def watch(self) -> None:
         """Tell ``health`` for ever whether this consumer makes progress or has nothing to do."""

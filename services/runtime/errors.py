@@ -5,7 +5,8 @@ RuntimeFault
 │   ├── DatabaseDown          refused, reset, shutting down
 │   ├── DatabaseBusy          locked, deadlocked, out of connections
 │   ├── DatabaseFull          no space left on the disk
-│   └── Fenced                another process owns the partition or the lease now
+│   ├── Fenced                another process owns the partition or the lease now
+│   └── ReadFrom              records are missing here that stand before these: read from there
 ├── Refused                   this record goes to the dead letters, the partition goes on
 │   ├── Unsigned              an authority topic, no signature: an attack, audited and paged
 │   └── Forged                an authority topic, a signature that does not hold
@@ -45,6 +46,19 @@ class DatabaseFull(Retriable):
 
 class Fenced(Retriable):
     """Another process owns this partition or lease: roll back, forget what is cached, do not ack."""
+
+
+class ReadFrom(Retriable):
+    """What was made of a partition ends before these records: they come again after the missing ones.
+
+    Attributes:
+        places: Topic and partition, with the offset to read from.
+    """
+
+    def __init__(self, places: dict[tuple[str, int], int]) -> None:
+        said = ", ".join(f"{topic}[{partition}]@{at}" for (topic, partition), at in sorted(places.items()))
+        super().__init__(f"read again from {said}")
+        self.places = places
 
 
 class Refused(RuntimeFault):

@@ -34,6 +34,7 @@ class RuntimeSettings(BaseSettings):
     ingest_database_url: SecretStr | None = None
     triage_database_url: SecretStr | None = None
     notify_database_url: SecretStr | None = None
+    console_database_url: SecretStr | None = None
     data_dir: Path = Path("var/data")
     municipalities_dir: Path = Path("deploy/municipalities")
     keys_dir: Path | None = None
@@ -43,6 +44,8 @@ class RuntimeSettings(BaseSettings):
     relay: Literal["inside", "outside"] = "inside"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    console_host: str = "127.0.0.1"
+    console_port: int = Field(default=8080, ge=0, le=65535)
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=8081, ge=0, le=65535)
     triage_host: str = "127.0.0.1"
@@ -51,6 +54,7 @@ class RuntimeSettings(BaseSettings):
     door_port: int = Field(default=8083, ge=0, le=65535)
     notify_host: str = "127.0.0.1"
     notify_port: int = Field(default=8084, ge=0, le=65535)
+    console_url: str = "http://127.0.0.1:8080"
     ingest_url: str = "http://127.0.0.1:8081"
     triage_url: str = "http://127.0.0.1:8082"
     door_url: str = "http://127.0.0.1:8083"

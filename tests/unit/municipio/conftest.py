@@ -47,13 +47,13 @@ class StubServices:
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StubServices]:
-    """One server that stands for ingest, triage and notify, and an environment that names it."""
+    """One server that stands for ingest, triage, notify and console, and an environment that names it."""
     stub = StubServices()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stub))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     stub.url = f"http://127.0.0.1:{server.server_port}"
-    for name in ("INGEST", "TRIAGE", "NOTIFY"):
+    for name in ("INGEST", "TRIAGE", "NOTIFY", "CONSOLE"):
         monkeypatch.setenv(f"MUNICIPIO_{name}_URL", stub.url)
     monkeypatch.setenv("MUNICIPIO_ADMIN_TOKEN", TOKEN)
     monkeypatch.setenv("MUNICIPIO_DATA_DIR", str(tmp_path / "data"))

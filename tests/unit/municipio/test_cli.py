@@ -180,7 +180,7 @@ def test_dead_letters_of_every_service_stand_in_one_list(
     services.on("GET", "/admin/v1/dead-letters", {"items": [{"id": 1, "reason": "not_json"}]})
     code, out, _ = municipio("dead-letters", "list", "--json")
     assert 0 == code
-    assert ["ingest", "triage", "notify"] == [row["service"] for row in json.loads(out)["items"]]
+    assert ["ingest", "triage", "notify", "console"] == [row["service"] for row in json.loads(out)["items"]]
 
 
 def test_help_is_there_for_every_command(municipio: Municipio) -> None:

@@ -28,13 +28,19 @@ def names(copy: Copy) -> list[str]:
 def test_the_documented_ports() -> None:
     """DOORS promises these, and Kafka's own."""
     ports = Ports.from_base()
-    assert (8081, 8082, 8083, 8084) == (ports.ingest, ports.triage, ports.door, ports.notify)
+    assert (8080, 8081, 8082, 8083, 8084) == (
+        ports.console,
+        ports.ingest,
+        ports.triage,
+        ports.door,
+        ports.notify,
+    )
     assert (8090, 9092) == (ports.carrier, ports.kafka)
 
 
 def test_sqlite_keeps_the_relay_inside(copy: Copy) -> None:
     """One process per service: SQLite has one writer."""
-    assert ["kafka", "carrier", "ingest", "triage", "notify", "door"] == names(copy)
+    assert ["kafka", "carrier", "ingest", "triage", "notify", "console", "door"] == names(copy)
     assert "inside" == environment(copy, {})["MUNICIPIO_RELAY"]
 
 
@@ -42,7 +48,7 @@ def test_postgresql_gives_each_service_a_relay_and_its_own_database(tmp_path: Pa
     """No process is told the address of a neighbour's tables, nor the administrator's."""
     on_server = Copy(copy.data, copy.ports, copy.municipalities, database_url="postgresql://admin@h/db")
     relays = [program for program in programs(on_server) if program.name.endswith("-relay")]
-    assert ["ingest-relay", "triage-relay", "notify-relay"] == [relay.name for relay in relays]
+    assert ["ingest-relay", "triage-relay", "notify-relay", "console-relay"] == [relay.name for relay in relays]
     triage = next(program for program in programs(on_server) if program.name == "triage")
     assert ["MUNICIPIO_TRIAGE_DATABASE_URL_FILE"] == list(triage.environment)
     told = environment(on_server, {"MUNICIPIO_DATABASE_URL": "postgresql://admin:x@h/db"})

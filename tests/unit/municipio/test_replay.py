@@ -96,7 +96,7 @@ def test_due_times_are_sorted() -> None:
 def test_every_topic_between_services_is_followed() -> None:
     """A new consumer is waited for without anybody thinking of it."""
     assert {"notify.incidents"} <= set(followed()["incidents"])
-    assert {"notify.decisions", "triage.decisions"} == set(followed()["decisions"])
+    assert {"console.decisions", "notify.decisions", "triage.decisions"} == set(followed()["decisions"])
     assert "readings" not in followed()
 
 
