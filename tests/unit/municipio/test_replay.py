@@ -330,7 +330,7 @@ async def test_town_that_does_not_come_to_rest_is_given_up_with_the_reason() -> 
 
 
 async def test_what_the_carrier_did_before_notify_spoke_is_looked_at_again() -> None:
-    """A text may leave between two questions; its delivery is then due at the carrier, and nobody misses it."""
+    """A text may leave between two questions; its delivery, due at the carrier, is not missed."""
     ledger_ends = iter([3, 4, 4, 4])
     asked: list[str] = []
 
