@@ -13,19 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from municipio.backtest.town import SensorTick
 from municipio.errors import WrongUse
 from municipio.profiles import FileUnreadable, Findings, Recorded, in_file_order
-from services.triage.domain.inputs import Decision, Input, Reading
+from services.triage.domain.inputs import Decision, Input, Reading, Report
 
 SCHEMA: Final = "municipio/record/1"
 NOTE: Final = "record.json"
 READINGS: Final = "readings.csv"
 INPUTS: Final = "inputs.ndjson"
+T = TypeVar("T")
 Line = Mapping[str, Any]  # Any: a line of JSON
 
 
@@ -82,10 +83,14 @@ def decisions(path: Path) -> list[Decision]:
 
 
 def decision_of(line: Line) -> Decision:
+    return _as(Decision, line)
+
+
+def _as(kind: type[T], line: Line) -> T:
     try:
-        return msgspec.convert({name: said for name, said in line.items() if name != "kind"}, Decision)
+        return msgspec.convert({name: said for name, said in line.items() if name != "kind"}, kind)
     except msgspec.ValidationError as err:
-        raise WrongUse(f"decision at {line.get('at')}: {err}") from err
+        raise WrongUse(f"{line['kind']} at {line['at']}: {err}") from err
 
 
 def in_order(readings: Sequence[Reading], lines: Sequence[Line]) -> Iterator[tuple[datetime, list[Input]]]:
@@ -113,6 +118,9 @@ def in_order(readings: Sequence[Reading], lines: Sequence[Line]) -> Iterator[tup
         elif line["kind"] == "decision":
             decision = decision_of(line)
             yield decision.at, [decision]
+        elif line["kind"] == "report":
+            report = _as(Report, line)
+            yield report.at, [report]
     left = [each for sensor_id, rows in waiting.items() for each in rows[fed[sensor_id] :]]
     for each in sorted(left, key=lambda one: (one.received_at, one.sensor_id, one.n)):
         yield each.received_at, [each]
