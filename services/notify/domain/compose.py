@@ -13,7 +13,7 @@ from schemas.events.incidents import Evidence, IncidentSnapshot
 from schemas.events.warnings import WarningSnapshot
 from schemas.municipality.folder import Municipality
 from schemas.municipality.town import SafeRelease
-from schemas.vocabulary import Channel, IncidentKind
+from schemas.vocabulary import Channel, EvidenceSource, IncidentKind
 from services.notify.domain.catalogue import Catalogue
 from services.notify.domain.render import finished, river_of, stamped, until
 
@@ -136,11 +136,27 @@ def for_channel(
 
 
 def cause(incident: IncidentSnapshot, town: Municipality) -> str:
-    """Return what was measured, highest condition first: ``Rio Claro 3.11 m``."""
-    rows = sorted(incident.evidence, key=lambda row: (-int(row.level), row.sensor_id))
+    """Return what people in danger report, and what was measured, highest condition first.
+
+    ``reporte: niño atrapado, Rio Claro 3.11 m``; the last thing reported comes first.
+    """
+    measured = [row for row in incident.evidence if row.source is not EvidenceSource.REPORT]
+    rows = sorted(measured, key=lambda row: (-int(row.level), row.sensor_id))
+    parts = [_reported(incident, town)]
+    parts += [f"{river_of(incident, town) or rows[0].site} {_value(rows[0])}".strip()] if rows else []
+    return ", ".join(part for part in parts if part) or incident.hazard.value
+
+
+def _reported(incident: IncidentSnapshot, town: Municipality) -> str:
+    """Return the danger reported last; with its zone where the incident is not just there."""
+    rows = [row for row in incident.evidence if row.source is EvidenceSource.REPORT and row.level > 0]
     if not rows:
-        return incident.hazard.value
-    return f"{river_of(incident, town) or rows[0].site} {_value(rows[0])}".strip()
+        return ""
+    said = f"reporte: {rows[-1].what}"
+    zone = rows[-1].zone
+    if zone is None or incident.zones == (zone,):
+        return said
+    return f"{said} en {town.zone_of[zone].name if zone in town.zone_of else zone}"
 
 
 def place(incident: IncidentSnapshot, town: Municipality) -> str:

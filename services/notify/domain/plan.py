@@ -15,11 +15,14 @@ from schemas.events.incidents import IncidentSnapshot
 from schemas.events.warnings import ZoneText
 from schemas.municipality.duty import LevelPlan, Protocol, WarningPlan
 from schemas.municipality.folder import Municipality
-from schemas.vocabulary import IncidentKind, Level, TaskKind, WarningState
+from schemas.vocabulary import Hazard, IncidentKind, Level, TaskKind, WarningState
 from services.notify.domain import names
 from services.notify.domain.lint import Finding, lint_warning, refused
 from services.notify.domain.render import Catalogues, MixedMessage, Words, zone_texts
 from services.notify.domain.warning import end_of_validity, material_change
+
+_ONLY_REPORTED = frozenset({Hazard.FIRE, Hazard.STREET, Hazard.RESCUE})
+"""No sensor measures these: people report them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,15 @@ class HeldWarning:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All that notify knows of an incident before this version of it."""
+    """All that notify knows of an incident before this version of it.
+
+    Attributes:
+        version: The version that was planned last; the same one planned afresh is no news.
+    """
 
     told: Told = Told()
     warning: HeldWarning | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +126,18 @@ def plan(
 ) -> Plan:
     """Return what this version of the incident asks for, given what was done about earlier ones."""
     protocol = protocol_for(incident, town)
-    level_plan = protocol.at(incident.level) or _lowest_for_silence(incident, protocol)
+    level_plan = protocol.at(incident.level) or _lowest_for_any_level(incident, protocol)
     void = _void(incident, held.warning)
     asked, why_asked, blocked = _request(
         incident, town, held, protocol, now=now, catalogues=catalogues, exercise_id=exercise_id
     )
-    page, why_page = _page(incident, town, held.told, level_plan, more_to_say=bool(asked or blocked), now=now)
+    more_to_say = bool(asked or blocked) or (incident.version > held.version and _tells_of_danger(incident))
+    page, why_page = _page(incident, town, held.told, level_plan, more_to_say=more_to_say, now=now)
     return Plan(
         reasons=(*((void,) if void else ()), *blocked, *why_asked, *why_page),
         page=page,
         request=asked,
-        tasks=_tasks(incident, town, level_plan, now),
+        tasks=() if _is_another_danger(incident, protocol) else _tasks(incident, town, level_plan, now),
         void=void,
         blocked=blocked,
     )
@@ -144,11 +153,21 @@ def protocol_for(incident: IncidentSnapshot, town: Municipality) -> Protocol:
     )
 
 
-def _lowest_for_silence(incident: IncidentSnapshot, protocol: Protocol) -> LevelPlan | None:
-    """A silent site is always somebody's business, whatever level the town gave it."""
-    if incident.kind is not IncidentKind.NO_DATA:
+def _lowest_for_any_level(incident: IncidentSnapshot, protocol: Protocol) -> LevelPlan | None:
+    """A silent site, or somebody in danger, is always a person's business, whatever the level."""
+    if incident.kind is not IncidentKind.NO_DATA and not _tells_of_danger(incident):
         return None
     return min(protocol.levels, key=lambda row: row.level)
+
+
+def _tells_of_danger(incident: IncidentSnapshot) -> bool:
+    """Return whether this version brings people's words of a danger to life that nobody had reported."""
+    return any(reason.code == "report.danger" for reason in incident.reasons)
+
+
+def _is_another_danger(incident: IncidentSnapshot, protocol: Protocol) -> bool:
+    """A town without a protocol for a live cable calls by its first one, and does not empty streets by it."""
+    return incident.hazard in _ONLY_REPORTED and protocol.hazard is not incident.hazard
 
 
 def roster_order(town: Municipality, level_plan: LevelPlan, now: datetime) -> tuple[str, ...]:
@@ -172,7 +191,7 @@ def _request(
     catalogues: Catalogues,
     exercise_id: str | None,
 ) -> tuple[RequestPlan | None, tuple[Reason, ...], tuple[Reason, ...]]:
-    rule = protocol.warning
+    rule = None if _is_another_danger(incident, protocol) else protocol.warning
     why_not = _why_no_request(incident, held.warning, rule)
     if why_not is not None or rule is None:
         return None, (why_not,) if why_not else (), ()

@@ -56,7 +56,11 @@ async def on_closed(work: Work, incident: IncidentSnapshot) -> bool:
 
 async def _act(work: Work, incident: IncidentSnapshot, held: HeldIncident | None) -> None:
     request = await requests.pending(work.conn, work.municipality, incident.incident_id, Purpose.WARNING)
-    known = Held(told=held.told if held else Told(), warning=await _held_warning(work, incident, request))
+    known = Held(
+        told=held.told if held else Told(),
+        warning=await _held_warning(work, incident, request),
+        version=held.snapshot.version if held else 0,
+    )
     todo = plan(
         incident,
         work.town,
