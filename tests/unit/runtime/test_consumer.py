@@ -14,7 +14,7 @@ from faststream.exceptions import NackMessage
 
 from services.runtime import consumer as consumer_module
 from services.runtime.consumer import Consumer, record_of
-from services.runtime.errors import DatabaseDown, Fenced, OursMalformed
+from services.runtime.errors import DatabaseDown, Fenced, OursMalformed, ReadFrom
 from services.runtime.fence import Gate
 from services.runtime.health import Health
 from services.runtime.kafka import raw_decoder, safe_parser
@@ -34,6 +34,11 @@ class Message:
     raw_message: tuple[ConsumerRecord, ...]
     acked: int = 0
     commit_fails: bool = False
+    client: Client | None = None
+
+    async def nack(self) -> None:
+        assert self.client is not None
+        self.client.moved.append("batch")
 
     async def ack(self) -> None:
         if self.commit_fails:
@@ -44,6 +49,10 @@ class Message:
 @dataclass
 class Client:
     paused: list[TopicPartition] = field(default_factory=list)
+    moved: list[object] = field(default_factory=list)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.moved.append((place, offset))
 
     def assignment(self) -> set[TopicPartition]:
         return {TP}
@@ -70,7 +79,7 @@ class Stage:
         self.handled += [record.offset for record in records]
 
     async def batch(self, *offsets: int, **more: bool) -> Message:
-        message = Message(tuple(raw(offset) for offset in offsets), **more)
+        message = Message(tuple(raw(offset) for offset in offsets), client=self.client, **more)
         await self.consumer.on_batch(message)
         return message
 
@@ -194,3 +203,13 @@ async def test_the_decoder_guesses_nothing() -> None:
     """Bytes stay bytes."""
 
     assert await raw_decoder(SimpleNamespace(body=[b"{}", b"\xff"])) == [b"{}", b"\xff"]
+
+
+async def test_missing_records_are_read_first(stage: Stage) -> None:
+    """The batch goes back, and then the partition to where it must be read from; others stay alone."""
+    stage.outcomes = [ReadFrom({("incidents", 0): 3, ("incidents", 5): 1})]
+    with pytest.raises(NackMessage):
+        await stage.batch(7)
+    assert stage.client.moved == ["batch", (TP, 3)]
+    assert (stage.handled, stage.crashes) == ([], [])
+    assert stage.health.ready().is_well, "nobody was away"
