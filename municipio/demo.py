@@ -23,6 +23,7 @@ from municipio.pace import OPENING_RATE, Pace
 from municipio.paths import KAFKA, MUNICIPALITIES, VAR
 from municipio.player import Target
 from municipio.ports import Ports
+from municipio.read_model import is_same_after_rebuild
 from municipio.replay import run, terminal_progress
 from municipio.stack import Stack
 from schemas.events.warnings import Ledger
@@ -190,6 +191,7 @@ def _document(stack: Stack, told: Json, posts: Posts, report: Json, began_s: flo
             {row["recipient_id"] for row in messages if row["purpose"] == "warning" and row["delivered_at"]}
         ),
         "ledger": ledgers(whole),
+        "console_rebuilt": is_same_after_rebuild(client, TOWN),
         "broker": broker_name(),
         "database": "postgresql" if stack.copy.database_url else "sqlite",
     }
@@ -213,6 +215,7 @@ _CHECKS: Final[Mapping[str, Callable[[Json], bool]]] = {
     "no resident was reached": lambda said: said["residents_reached"] > 0,
     "nobody acknowledged": lambda said: sum(said["acknowledged"].values()) > 0,
     "a ledger's steps are out of order": lambda said: all(map(_is_in_order, said["ledger"])),
+    "the console is not the same when it is made again": lambda said: said["console_rebuilt"],
     "the broker is not Apache Kafka 4": lambda said: said["broker"].startswith("apache-kafka 4."),
 }
 
