@@ -51,7 +51,7 @@ check: setup ## Format, lint, types, import contracts, message contracts
 	$(VENV)/bin/lint-imports --no-cache
 	$(RUN) -m schemas.export --check
 	$(RUN) -m schemas.compat
-	$(RUN) -m schemas.asyncapi --check
+	$(RUN) -m docs.generate --check
 
 chaos: setup packages-test ## Kill processes under load and count what is lost; F=R1,R3 SCALE=ci|night
 	@exec $(RUN) -m tests.chaos --faults $(F) --scale $(SCALE)
