@@ -25,7 +25,7 @@ DECIDING_RATE: Final = 0.5
 TIME_TO_READ_S: Final = 45.0
 LOOK_EVERY_S: Final = 0.2
 OPENING_LOOK_S: Final = 0.02
-_ASKS: Final = re.compile(r"Responda (SI|OK|VOY)\b")
+_ASKS: Final = re.compile(r"\b(SI|OK|VOY|SALIMOS) \d{4}\b")
 _AUTHORITY: Final = re.compile(r"Responda SI (\d{4})")
 
 Entry = Mapping[str, Any]

@@ -139,7 +139,8 @@ class FakeCarrier:
         playing = None if isinstance(self.clock, HandClock) else asyncio.create_task(self.agenda.run())
         try:
             async with listening(self.app, host, port) as url:
-                yield url
+                with self._page.streaming():
+                    yield url
         finally:
             if playing is not None:
                 playing.cancel()

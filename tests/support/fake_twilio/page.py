@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ class PhonesPage:
     def __init__(self, carrier: FakeCarrier, people: Path | None) -> None:
         self._carrier = carrier
         self._people = people
+        self._is_streaming = True
 
     def routes(self) -> list[Route]:
         return [
@@ -76,6 +78,15 @@ class PhonesPage:
             self._stream(request, int(told)), media_type="text/event-stream", headers=headers
         )
 
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Stream while entered; then every stream ends, as nothing else would end it."""
+        self._is_streaming = True
+        try:
+            yield
+        finally:
+            self._is_streaming = False
+
     def people(self) -> dict[str, Json]:
         try:
             told = json.loads(self._people.read_text()) if self._people else {}
@@ -88,7 +99,7 @@ class PhonesPage:
         ledger, town_due_s = self._carrier.ledger, 0.0
         loop = asyncio.get_running_loop()
         yield "retry: 1000\n\n"
-        while not await request.is_disconnected():
+        while self._is_streaming and not await request.is_disconnected():
             oldest = ledger.entries[0]["seq"] if ledger.entries else ledger.last_seq + 1
             if seq > ledger.last_seq or 0 < seq < oldest - 1:
                 seq = oldest - 1

@@ -139,18 +139,20 @@ function once(text) {
   return first === second ? first : text;
 }
 
-const ANSWER = /\b(SI|NO|OK|PASO|VOY)\s+(\d{1,4})\b/g;
+const ANSWER = /\b(SI|NO PUEDO|NO|OK|PASO|VOY|LLEGUE|LISTO|SALIMOS) (\d{4})\b( y cu[aá]ntos)?/g;
+const CREW = 6; // What the button says where a text asks how many; another number is written by hand.
 
-// The answers that a text offers, in its own order; nothing is offered that it does not name.
+// The answers that a text names, yes and no as far apart as can be; nothing is offered that it does not name.
 export function offers(text) {
-  const found = [...text.matchAll(ANSWER)].map(([words, word, code]) => ({ words, word, code }));
+  const found = [...text.matchAll(ANSWER)].map(([, word, code, many]) => ({ words: `${word} ${code}${many ? ` ${CREW}` : ""}`, word, code }));
   const verify = text.match(/ ([A-Z0-9]{4})\.?( FIN DE SIMULACRO)?$/)?.[1];
   if (!found.length && verify) return [{ words: `VERIFICAR ${verify}`, word: "VERIFICAR", code: verify }];
-  return found;
+  const place = (offer) => ["PASO", "NO", "NO PUEDO"].indexOf(offer.word);
+  return found.sort((a, b) => place(a) - place(b));
 }
 
 function mark(bubble, words) {
   if (bubble.side !== "in" || bubble.answered) return;
-  const code = words.match(/\b[A-Z0-9]{1,4}$/i)?.[0];
-  if (code && offers(bubble.text).some((offer) => offer.code === code.toUpperCase())) bubble.answered = words;
+  const said = words.toUpperCase().split(/\W+/);
+  if (offers(bubble.text).some((offer) => said.includes(offer.code))) bubble.answered = words;
 }

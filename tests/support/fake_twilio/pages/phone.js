@@ -108,7 +108,7 @@ export class PhoneView {
   offer(row, bubble) {
     const offered = offers(bubble.text);
     if (!offered.length) return;
-    const buttons = offered.map(({ words, word }) => action(words, () => this.say(words), bubble.drill, { className: `word ${word.toLowerCase()}` }));
+    const buttons = offered.map(({ words, word }) => action(words, () => this.say(words), bubble.drill, { className: `word ${word.toLowerCase().replace(" ", "-")}` }));
     row.append(node("div", { className: "offers" }, ...buttons));
   }
 

@@ -4,6 +4,7 @@ import { Town } from "./model.js";
 import { PhoneView, node } from "./phone.js";
 
 const STALE_S = 10;
+const LIVE_MS = 2 * 3600 * 1000;
 const BUZZ_MS = 1600;
 const GROUPS = [
   ["coordinator", "Coordinación"], ["authoriser", "Coordinación"], ["technician", "Coordinación"],
@@ -39,7 +40,7 @@ function add(phone) {
 }
 
 function addTile(phone) {
-  const last = node("span", { className: "last" });
+  const last = node("span", { className: "last" }, "Sin mensajes");
   const tag = node("span", { className: "tag" });
   const tile = node("button", { type: "button", className: "tile", onclick: () => open(phone) }, node("b", {}, phone.name), tag, last);
   tile.dataset.number = phone.number;
@@ -55,7 +56,7 @@ function drawTile(row) {
   last.textContent = text ? text.text : "Sin mensajes";
   const rings = phone.on && phone.call?.status === "ringing";
   const talks = phone.call?.status === "in-progress";
-  tag.textContent = !phone.on ? "apagado" : rings ? "SUENA" : talks ? "en llamada" : text ? `${phone.texts} SMS · ${hour(text.at)}` : "";
+  tag.textContent = !phone.on ? "apagado" : rings ? "SUENA" : talks ? "en llamada" : text ? hour(text.at) : "";
   tile.classList.toggle("rings", Boolean(rings));
   tile.classList.toggle("off", !phone.on);
   tile.classList.toggle("told", Boolean(text));
@@ -202,17 +203,19 @@ function drawLevel(told) {
   at("level-note").textContent = unknown ? "triage aún no contesta" : [place, incident && ago(incident.at), others.length && `y ${others.length} más`, late].filter(Boolean).join(" · ");
 }
 
+// What is live always wins: a drill has no buttons while anything live was said in the last hours.
 function drawLook() {
-  const texts = [...state.town.phones.values()].flatMap((phone) => phone.bubbles.filter((bubble) => bubble.side === "in").slice(-1));
-  const drills = texts.filter((text) => text.drill).length;
-  const look = drills && drills === texts.length ? "drill" : drills ? "both" : "live";
-  if (at("band").dataset.look === look && state.looked) return;
-  state.looked = true;
-  at("band").dataset.look = look;
+  const since = townNow() - LIVE_MS;
+  const texts = [...state.town.phones.values()].flatMap((phone) => phone.bubbles.filter((bubble) => bubble.side === "in"));
+  const drills = texts.some((text) => text.drill && Date.parse(text.at) > since);
+  const live = texts.some((text) => !text.drill && Date.parse(text.at) > since);
+  const look = !drills ? "live" : live ? "both" : "drill";
+  if (document.body.dataset.look === look) return;
+  document.body.dataset.look = look;
   at("band-words").textContent = {
     live: "EN VIVO · operadora simulada: ningún teléfono real suena.",
-    drill: "SIMULACRO (ENSAYO) · los botones se mantienen pulsados.",
-    both: "EN VIVO Y SIMULACRO A LA VEZ · lo del ensayo va rayado y se mantiene pulsado.",
+    drill: "SIMULACRO (ENSAYO) · aquí los botones se mantienen pulsados.",
+    both: "EN VIVO · el simulacro está detenido: sus botones no se muestran.",
   }[look];
 }
 
