@@ -6,6 +6,7 @@ import base64
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +72,54 @@ def decision_of(
             **{name: value for name, value in fields.items() if value is not None},
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for authority that waits for an answer, with everything that a yes would send."""
+
+    request_id: str
+    content_hash: str
+    purpose: str
+    zones: tuple[str, ...]
+    texts: tuple[str, ...]
+    phones: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def asked_in(warning: Mapping[str, Any]) -> Asked | None:
+    """Return what a warning, as notify shows it, waits for; ``None`` when nothing."""
+    pending = [each for each in warning["requests"] if each["state"] == "pending"]
+    if not pending:
+        return None
+    request = pending[-1]
+    says = next(each for each in warning["versions"] if each["version"] == request["version"])
+    return Asked(
+        request_id=request["request_id"],
+        content_hash=request["content_hash"],
+        purpose=request["purpose"],
+        zones=tuple(says["zones"]),
+        texts=tuple(dict.fromkeys(each["text"] for each in says["texts"])),
+        phones=says["audience"]["phones"],
+    )
+
+
+def what_is_asked(client: Client, municipality: str, incident_id: str, request_id: str | None) -> Asked:
+    """Return the request that a yes about this incident answers; ``request_id`` narrows it to that one.
+
+    Raises:
+        Refused: Nothing, or something else, waits for authority there.
+    """
+    query = {"municipality": municipality, "incident_id": incident_id}
+    for head in reversed(client.items("notify", "/admin/v1/warnings", **query)):
+        shown = client.get("notify", f"/admin/v1/warnings/{head['warning_id']}", municipality=municipality)
+        asked = asked_in(shown)
+        if asked is not None and request_id in {None, asked.request_id}:
+            return asked
+    what = f"request {request_id}" if request_id else "nothing"
+    raise Refused(f"incident {incident_id}: {what} waits for authority; see `municipio warnings`")
 
 
 def town_now(client: Client) -> str:

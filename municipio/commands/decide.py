@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from municipio.context import DEFAULT_TOWN, AsJson, Data, Running, Town, running
 from municipio.errors import WrongUse
 
 if TYPE_CHECKING:
+    from municipio.decisions import Asked
     from schemas.events.decisions import CoordinatorDecided
     from schemas.municipality import Municipality
 
@@ -37,12 +39,14 @@ def decide(
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="For renew: RFC 3339 with an offset.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked again.")] = False,
     municipality: Town = DEFAULT_TOWN,
     data: Data = None,
     as_json: AsJson = False,
 ) -> int:
     """Sign a decision with MUNICIPIO_OPERATOR_KEY_FILE and wait up to 10 s for its ruling.
 
+    ``approve`` shows the words, zones and phones that wait, and signs exactly those.
     0 applied, 1 refused with the reason, 3 no answer.
     """
     from municipio import decisions
@@ -60,15 +64,28 @@ def decide(
     }
     fields |= {"incident_id": incident, "verb": _verb(verb), "reason": reason}
     client, operator = copy.client(), decisions.operator_of(key, town)
+    asked = None
+    if fields["verb"] == "approve":
+        asked = decisions.what_is_asked(client, town.id, incident, request)
+        _show(asked, ask=sys.stdin.isatty() and not yes)
+        fields |= {"request_id": asked.request_id, "content_hash": asked.content_hash}
     decision = _decision(operator, fields, decisions.town_now(client))
     decisions.hand_over(client, town.id, decisions.signed(decision, town.id, key))
     ruled = decisions.ruling_of(client, town.id, decision.decision_id)
     if as_json:
-        print_json("decision", ruled)
+        print_json("decision", ruled | ({"approved": asked.as_json()} if asked else {}))
     else:
         reasons = "; ".join(str(given.get("text", given)) for given in ruled.get("reasons", []))
         print(f"{ruled['ruling']}: {reasons or 'no reason given'}")
     return 0 if ruled["ruling"] == "applied" else _REFUSED
+
+
+def _show(asked: Asked, *, ask: bool) -> None:
+    """Show on stderr what a yes sends and to whom; with ``ask``, go on only after one."""
+    lines = [f"{asked.purpose} for {', '.join(asked.zones)}, {asked.phones} phones:", *asked.texts]
+    print("\n".join(lines), file=sys.stderr)
+    if ask:
+        typer.confirm("Approve exactly this?", abort=True, err=True)
 
 
 def _key_file() -> Path:

@@ -17,6 +17,7 @@ class CoordinatorDecided(Event):
         version: The incident's version that the person saw; a newer one refuses the decision where it
             would be material.
         request_id: The request for authority that is answered (approve, reject, pass).
+        content_hash: For ``approve``: what the person saw, as the request named it. No yes without it.
         text: For ``correct``: the words to be sent, per zone or ``*``.
         level: For ``raise`` and ``lower``.
         until: For ``renew``: the new end of validity.
@@ -35,6 +36,7 @@ class CoordinatorDecided(Event):
     via: Via
     version: int | None = None
     request_id: Id | None = None
+    content_hash: Id | None = None
     level: Level | None = None
     text: dict[str, str] | None = None
     until: Moment | None = None

@@ -24,7 +24,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from municipio.decisions import decision_of, signed
+from municipio.decisions import asked_in, decision_of, signed
 from municipio.keyring import make_keys
 from schemas.events.decisions import CoordinatorDecided
 from schemas.municipality import Municipality, load_all
@@ -150,8 +150,20 @@ class Town:
         self, operator: str, incident_id: str, verb: str, *, municipality: str | None = None, **fields: Any
     ) -> CoordinatorDecided:
         told = {"incident_id": incident_id, "verb": verb, "reason": "historia", **fields}
+        if verb == "approve" and "content_hash" not in told:
+            told |= self._what_is_asked(incident_id, municipality)
         decided = decision_of(operator, told, told.pop("decided_at", self.clock.now()))
         return signed(decided, municipality or self.main, operator_key(operator))
+
+    def _what_is_asked(self, incident_id: str, municipality: str | None) -> dict[str, Any]:
+        """Return what the command line would show and sign; nothing where nothing waits."""
+        town = municipality or self.main
+        for head in self.warnings(town):
+            path = f"/admin/v1/warnings/{head['warning_id']}"
+            asked = asked_in(self._get(self.notify.http, path, {"municipality": town}))
+            if asked is not None and head["incident_id"] == incident_id:
+                return {"request_id": asked.request_id, "content_hash": asked.content_hash}
+        return {}
 
     def hands_over(self, decision: CoordinatorDecided, municipality: str | None = None) -> httpx.Response:
         answer: httpx.Response = self._run(self._hand_over(decision, municipality))

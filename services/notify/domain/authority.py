@@ -47,9 +47,10 @@ class Right:
     reasons: tuple[Reason, ...]
 
 
-def operator_of_person(town: Municipality, person_id: str) -> Operator | None:
-    """Return the operator whose phone this person carries."""
-    return next((operator for operator in town.operators if operator.person_id == person_id), None)
+def operator_of_person(town: Municipality, person_id: str, at: datetime) -> Operator | None:
+    """Return the operator whose phone this person carries; of several, one in office before one who is not."""
+    theirs = [operator for operator in town.operators if operator.person_id == person_id]
+    return min(theirs, key=lambda operator: not operator.in_office(at), default=None)
 
 
 def right_of_operator(decision: CoordinatorDecided, town: Municipality, at: datetime) -> Right:

@@ -13,7 +13,7 @@ from services.notify.domain import names
 from services.notify.domain.authority import operator_of_person
 from services.notify.domain.replies import Say
 from services.notify.flows import alerting, deciding, tasking
-from services.notify.outbound import alerts, messages, requests, warnings
+from services.notify.outbound import alerts, audit, messages, requests, warnings
 from services.notify.outbound.alerts import Alert
 from services.notify.outbound.codes import Code
 from services.notify.work import Work
@@ -114,20 +114,49 @@ async def _decide(
     code: str,
 ) -> Outcome:
     row = subject.alert
-    operator = operator_of_person(work.town, person_id)
+    operator = operator_of_person(work.town, person_id, work.now)
+    if operator is None:
+        if say is Say.PASS:
+            return await _pass_page(work, row, person_id)
+        return await _no_office(work, row, person_id)
     said = CoordinatorDecided(
         decision_id=names.derived("decision", work.municipality, reply_id, subject.request_id),
         incident_id=row.incident_id,
         verb=_VERBS[say],
-        operator_id=operator.id if operator else person_id,
+        operator_id=operator.id,
         decided_at=work.now,
         via=Via.SMS if channel is Channel.SMS else Via.CALL,
         request_id=subject.request_id,
+        content_hash=await _asked_hash(work, subject),
     )
     verdict = await deciding.receive(work, said, publish=True)
     text, parts = await _reply_to(work, subject, say, verdict, code)
     name = f"{say.value}_{verdict.ruling.value if verdict.ruling else 'waits'}"
     return Outcome(name, text, parts, said.decision_id, row.incident_id)
+
+
+async def _asked_hash(work: Work, subject: Subject) -> str | None:
+    """Return the hash of the words that the question was written from."""
+    row = subject.alert
+    if row.warning_id is None or row.warning_version is None:
+        return None
+    asked = await warnings.version_of(work.conn, work.municipality, row.warning_id, row.warning_version)
+    return asked.content_hash if asked else None
+
+
+async def _no_office(work: Work, row: Alert, person_id: str) -> Outcome:
+    """Refuse who holds no office; their id is never taken for an operator's of the same name."""
+    await audit.note(
+        work.conn,
+        work.municipality,
+        actor=person_id,
+        action="decision.no_office",
+        object_id=row.alert_id,
+        detail={"incident_id": row.incident_id},
+        at=work.now,
+    )
+    reason = "usted no tiene un cargo que decida sobre avisos. Escriba PASO y su código."
+    return Outcome("no_office", "reply.refused", {"reason": reason}, row.alert_id, row.incident_id)
 
 
 async def _reply_to(

@@ -115,6 +115,9 @@ async def _on_request(
     stale = _stale(said, request, held)
     if stale is not None:
         return await _rule(work, said, Ruling.REFUSED, (stale,))
+    unseen = _unseen(said, request)
+    if unseen is not None:
+        return await _rule(work, said, Ruling.REFUSED, (unseen,))
     if said.verb is Verb.PASS:
         return await _pass(work, said, request)
     if said.verb is Verb.REJECT:
@@ -149,6 +152,19 @@ def _stale(said: CoordinatorDecided, request: Request, held: HeldIncident) -> Re
         newest = held.snapshot.version
         text = f"La versión {said.version} ya no está vigente: mire la {newest} y decida de nuevo."
         return Reason(code="decision.version_gone", text=text)
+    return None
+
+
+def _unseen(said: CoordinatorDecided, request: Request) -> Reason | None:
+    """Return why this yes is none: it does not say which words, for whom, the person saw."""
+    if said.verb is not Verb.APPROVE:
+        return None
+    if said.request_id is None or said.content_hash is None:
+        text = "Falta decir qué petición se aprueba y la huella de lo que se leyó: mírela y apruebe de nuevo."
+        return Reason(code="decision.unseen", text=text)
+    if said.content_hash != request.content_hash:
+        text = "Lo que se aprobó no es lo que ahora se pide: mírelo y apruebe de nuevo."
+        return Reason(code="decision.other_content", text=text)
     return None
 
 

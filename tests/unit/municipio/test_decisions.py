@@ -95,6 +95,34 @@ class FakeNotify:
         return {"ruling": "applied" if self.questions >= self.rules_at else None}
 
 
+class FakeWarnings:
+    """One warning, in force, with a change of its words that waits for a yes."""
+
+    def items(self, _service: str, _path: str, **_query: object) -> list[dict[str, Any]]:
+        return [{"warning_id": "w-1"}]
+
+    def get(self, _service: str, _path: str, **_query: object) -> dict[str, Any]:
+        words = [{"text": "ALCALDIA: suba YA."}, {"text": "ALCALDIA: suba YA."}]
+        says = {"version": 3, "zones": ["z-1"], "texts": words, "audience": {"phones": 7}}
+        old = {"request_id": "q-1", "content_hash": "aa", "purpose": "warning", "version": 1}
+        new = {"request_id": "q-2", "content_hash": "bb", "purpose": "warning", "version": 3}
+        requests = [old | {"state": "approved"}, new | {"state": "pending"}]
+        return {"requests": requests, "versions": [says | {"version": 1}, says]}
+
+
+def test_a_yes_names_the_words_that_wait() -> None:
+    """The command shows what a yes would send, and signs the request and the hash of just that."""
+    asked = decisions.what_is_asked(cast(Client, FakeWarnings()), "ejemplo", "inc-1", None)
+    assert ("q-2", "bb") == (asked.request_id, asked.content_hash)
+    assert (("z-1",), ("ALCALDIA: suba YA.",), 7) == (asked.zones, asked.texts, asked.phones)
+
+
+def test_a_yes_to_what_no_longer_waits_is_refused() -> None:
+    """Somebody else answered it meanwhile: the person is told, nothing is signed."""
+    with pytest.raises(Refused, match="q-1"):
+        decisions.what_is_asked(cast(Client, FakeWarnings()), "ejemplo", "inc-1", "q-1")
+
+
 def test_the_ruling_is_waited_for() -> None:
     """A ruling that comes later is still the answer."""
     notify = FakeNotify(rules_at=3)

@@ -17,6 +17,7 @@ import httpx
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from municipio.decisions import asked_in
 from schemas.envelope import Envelope
 from schemas.events.base import Event, Reason
 from schemas.events.decisions import CoordinatorDecided
@@ -180,11 +181,21 @@ class Rig:
             "decided_at": self.clock.now(),
             "via": Via.CLI,
         }
+        if verb == "approve" and "request_id" not in more:
+            more |= await self._what_is_asked()
         decision = CoordinatorDecided.model_validate(fields | more)
         signature = operator_key(operator).sign(decision.signed_bytes(self.town))
         decision = decision.model_copy(update={"operator_signature": base64.b64encode(signature).decode()})
         said = {"municipality": self.town, "decision": decision.model_dump(mode="json", exclude_none=True)}
         return await self.post("/admin/v1/decisions", said)
+
+    async def _what_is_asked(self) -> dict[str, Any]:
+        """Return what the command line would show and sign; nothing where nothing waits."""
+        for head in (await self.get("/admin/v1/warnings"))["items"]:
+            asked = asked_in(await self.get(f"/admin/v1/warnings/{head['warning_id']}"))
+            if asked is not None:
+                return {"request_id": asked.request_id, "content_hash": asked.content_hash}
+        return {}
 
     async def post(self, path: str, said: object) -> httpx.Response:
         async with self._client() as client:

@@ -65,10 +65,10 @@ def test_stranger_is_refused_and_passing_needs_no_authoriser() -> None:
 
 
 def test_phone_belongs_to_its_operator() -> None:
-    found = operator_of_person(town(), "beto")
+    found = operator_of_person(town(), "beto", NOW)
     assert found is not None
     assert found.id == "beto"
-    assert operator_of_person(town(), "brigada-norte") is None
+    assert operator_of_person(town(), "brigada-norte", NOW) is None
 
 
 @pytest.mark.parametrize(
