@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ from municipio.decisions import asked_in, decision_of, signed
 from municipio.keyring import make_keys
 from schemas.events.decisions import CoordinatorDecided
 from schemas.municipality import Municipality, load_all
-from schemas.topics import DECISIONS, INCIDENTS, READINGS
+from schemas.topics import DECISIONS, INCIDENTS, READINGS, REPORTS
 from services.ingest.app import App as Ingest
 from services.ingest.outbound.catalogue import read_catalogue
 from services.ingest.settings import IngestSettings
@@ -88,6 +89,7 @@ class Town:
         self._runner = asyncio.Runner()
         self._stack = contextlib.AsyncExitStack()
         self._keys: dict[str, str] = {}
+        self._numbers = itertools.count(1)
         self._at_rest: object = None
         self._heard: int | None = None
 
@@ -125,6 +127,38 @@ class Town:
 
     def _state(self) -> object:
         return self.clock.now(), len(self.carrier.ledger.entries), self.pipe.is_down
+
+    def reports(self, text: str | None = None, municipality: str | None = None, **fields: Any) -> str:
+        """Let somebody report from the town's own page; return the number that opens its public status."""
+        answer = self.tries_to_report(text, municipality, **fields)
+        assert answer.status_code in {200, 201}, answer.text
+        return str(answer.json()["report_id"])
+
+    def tries_to_report(
+        self, text: str | None = None, municipality: str | None = None, **fields: Any
+    ) -> httpx.Response:
+        """Send a report and return the door's answer; ``fields`` stand in the body as they are."""
+        body = {
+            "municipality": municipality or self.main,
+            "event_id": f"historia-{next(self._numbers):06d}",
+            "category": "OTRO",
+            "text": text,
+            "reported_at": self.clock.now().isoformat(),
+            "channel": "web",
+            **fields,
+        }
+        said = {name: value for name, value in body.items() if value is not None}
+        answer: httpx.Response = self._run(
+            self._request(self.ingest.http, "POST", "/v1/reports", json=said, headers={})
+        )
+        self.settle()
+        return answer
+
+    def report_status(self, report_id: str) -> dict[str, Any]:
+        """Return what the public is told of a report."""
+        answer = self._run(self._request(self.ingest.http, "GET", f"/v1/reports/{report_id}", headers={}))
+        answer.raise_for_status()
+        return dict(answer.json())
 
     def incidents(self, municipality: str | None = None) -> list[dict[str, Any]]:
         query = {"municipality": municipality or self.main}
@@ -358,7 +392,8 @@ class Town:
         """
         moved = await self.carrier.settle()
         await self._publish(self.ingest)
-        moved += await self._deliver("triage", self.triage, (READINGS.name, DECISIONS.name))
+        moved += await self._deliver("triage", self.triage, (REPORTS.name, READINGS.name, DECISIONS.name))
+        moved += await self._deliver("ingest", self.ingest, (INCIDENTS.name, REPORTS.name))
         moved += await self.triage.timers.fire_due() + await self._publish(self.triage)
         moved += await self._deliver("notify", self.notify, (INCIDENTS.name, DECISIONS.name))
         moved += await self._answers() + await self.notify.timers.fire_due()
