@@ -187,7 +187,7 @@ def test_help_is_there_for_every_command(municipio: Municipio) -> None:
     """``--help`` answers with 0 everywhere."""
     commands = """up, status, replay, decide, rulebook check, keys create, keys revoke, keys list, incidents,
         incidents list, incidents show, warnings, warnings list, warnings show, residents import,
-        dead-letters list"""
+        dead-letters list, console rebuild, console digest"""
     for command in commands.split(","):
         code, out, _ = municipio(*command.split(), "--help")
         assert 0 == code, command
@@ -229,3 +229,12 @@ def test_without_a_town_clock_there_is_no_replay(municipio: Municipio, tmp_path:
     code, _, err = municipio("replay", "none.csv", "--data", str(tmp_path))
     assert 2 == code
     assert "town clock" in err
+
+
+def test_console_is_made_again_and_says_what_it_holds(services: StubServices, municipio: Municipio) -> None:
+    """The command returns when everything was read."""
+    services.on("POST", "/admin/v1/rebuild", {}, 202)
+    services.on("GET", "/admin/v1/status", {"lag": {"warnings": 0, "tasks": 0}})
+    services.on("GET", "/v1/_digest", {"items": [{"collection": "event", "count": 1, "sha256_sum": "ab"}]})
+    assert (0, True) == ((said := municipio("console", "rebuild", "--json"))[0], json.loads(said[1])["done"])
+    assert "event" in municipio("console", "digest")[1]
