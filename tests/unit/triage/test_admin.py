@@ -132,3 +132,20 @@ async def test_status_counts_attempts_on_authority(desk: Desk, door: httpx.Async
 async def test_metrics_and_health_need_no_token(door: httpx.AsyncClient) -> None:
     for route in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         assert (await door.get(route, headers={"Authorization": ""})).status_code == 200
+
+
+async def test_inputs_are_shown_in_the_order_of_record(desk: Desk, door: httpx.AsyncClient) -> None:
+    """What stage 2 decided upon, page by page, of one town and one span of time."""
+    await desk.measure("villa", reading(1, 0, 3.1), reading(2, 5, 3.2))
+    asked = {"municipality": "villa", "since": at(-60).isoformat(), "until": at(60).isoformat(), "limit": 1}
+    first = (await door.get("/admin/v1/inputs", params=asked)).json()
+    second = (await door.get("/admin/v1/inputs", params={**asked, "cursor": first["next"]})).json()
+    found = [*first["items"], *second["items"]]
+    assert [(1, "sensor_heard"), (2, "condition_moved")] == [(one["seq"], one["kind"]) for one in found]
+    assert found[1]["body"]["sensor_id"] == found[0]["body"]["sensor_id"]
+    other = await door.get("/admin/v1/inputs", params={**asked, "municipality": "puerto"})
+    assert other.json()["items"] == []
+    early = {**asked, "since": at(-60).isoformat(), "until": at(-30).isoformat()}
+    assert (await door.get("/admin/v1/inputs", params=early)).json()["items"] == []
+    naive = {**asked, "since": "2026-05-02T00:00:00"}
+    assert (await door.get("/admin/v1/inputs", params=naive)).status_code == 422
