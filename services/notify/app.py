@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.envelope import Envelope
 from schemas.municipality import Municipality, load_all
 from services.notify.errors import UnknownTown
-from services.notify.flows import replies
+from services.notify.flows import replies, tampering
 from services.notify.inbound import consuming
 from services.notify.inbound.admin import admin_app
 from services.notify.inbound.resolve import Resolver
@@ -91,6 +91,7 @@ class App:
             MessageEvents(self.outbox),
             lease_s=lease_s(settings),
         )
+        self.deliveries.on_broken = functools.partial(tampering.on_broken, self)
         self.outcomes = Outcomes(
             self.deliveries,
             unresolved_after_s=settings.unresolved_after_s,
@@ -134,6 +135,7 @@ class App:
             carrier,
             unresolved_after_s=settings.unresolved_after_s,
             poll_after_s=settings.poll_after_s,
+            list_patience_s=settings.list_patience_s,
         )
         self.sender = Sender(
             db=self.db,

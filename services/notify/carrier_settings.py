@@ -23,6 +23,7 @@ class CarrierSettings(RuntimeSettings):
         calls_per_s: The same for calls.
         in_flight_max: Requests to the carrier at the same time, per town.
         unresolved_after_s: Real seconds that an unknown outcome waits for a callback before the list is read.
+        list_patience_s: Real seconds after an attempt for which its unknown outcome is asked about.
         poll_after_s: Real seconds after which a message that nobody spoke of is asked for.
     """
 
@@ -37,6 +38,7 @@ class CarrierSettings(RuntimeSettings):
     in_flight_max: Annotated[int, Field(ge=4, le=256)] = 32
     carrier_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     unresolved_after_s: Annotated[float, Field(ge=0, le=600)] = 20.0
+    list_patience_s: Annotated[float, Field(ge=0, le=600)] = 120.0
     poll_after_s: Annotated[float, Field(ge=0, le=3_600)] = 60.0
 
     @field_validator("allow_numbers", mode="before")

@@ -73,7 +73,7 @@ _WITH_CARRIER = "state IN ('accepted', 'queued', 'sent')"
 
 # One message to one recipient, planned -> sending -> accepted -> ... -> delivered. ``sending_at`` is set by
 # the claim and cleared when the carrier refused for certain and the row goes back to planned, so that "was
-# this person told?" can be read from it.
+# this person told?" can be read from it. ``withdrawn_at``: what it says is over; it never goes out again.
 delivery = Table(
     "delivery",
     metadata,
@@ -107,6 +107,7 @@ delivery = Table(
     Column("sent_at", Utc),
     Column("delivered_at", Utc),
     Column("answered_at", Utc),
+    Column("withdrawn_at", Utc),
     Column("updated_at", Utc, nullable=False),
     Column("maybe_duplicate", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("municipality", "message_id"),

@@ -52,25 +52,45 @@ def test_what_never_left_is_withdrawn_and_never_corrected(town: Town, verb: str)
     town.wait(hours=1)
 
 
+PATIENT = {"unresolved_after_s": 600}
+"""Nobody asks the carrier about an unknown outcome until somebody has to know."""
+
+
+def in_doubt(town: Town, **fault: float) -> str:
+    """Let the line break for one neighbour's text, and return that neighbour's number."""
+    _, second, _ = town.residents("z-001")
+    only = {"callback_drop_share": 1.0, "only_to": second.replace("+", r"\+")}
+    town.carrier.faults.plan = FaultPlan.read(only | fault)
+    approve(town)
+    return second
+
+
 @pytest.mark.parametrize("verb", ["correct", "lift"])
-def test_an_unknown_outcome_counts_as_told(
+def test_an_unknown_outcome_is_cleared_up_first_and_then_told(
     write: Callable[..., Path], start: Callable[..., Town], verb: str
 ) -> None:
-    """The line broke after the carrier took a text: perhaps it was read, so it is corrected."""
-    town = start(write(), {"unresolved_after_s": 600})
-    _, second, _ = town.residents("z-001")
-    plan = FaultPlan(
-        reset_after_share=1.0,
-        callback_drop_share=1.0,
-        list_stale_s=86_400,
-        only_to=second.replace("+", r"\+"),
-    )
-    town.carrier.faults.plan = plan
-    approve(town)
+    """The line broke after the carrier took a text: its list says so, and then it is corrected."""
+    town = start(write(), PATIENT)
+    in_doubt(town, reset_after_share=1.0)
     neighbours(town).expects_sms("Salga YA")
     town.carrier.faults.plan = FaultPlan()
     words = ends(town, verb)
     neighbours(town).expects_sms(words)
+    town.wait(hours=1)
+
+
+@pytest.mark.parametrize("verb", ["correct", "lift"])
+def test_who_turns_out_never_told_hears_of_neither(
+    write: Callable[..., Path], start: Callable[..., Town], verb: str
+) -> None:
+    """The carrier failed before it took a text and its list does not know it: nothing goes there."""
+    town = start(write(), PATIENT | {"list_patience_s": 0})
+    second = in_doubt(town, fail_before_share=1.0)
+    told = town.phones.of(*(each for each in town.residents("z-001") if each != second))
+    told.expects_sms("Salga YA")
+    town.carrier.faults.plan = FaultPlan()
+    words = ends(town, verb)
+    told.expects_sms(words)
     town.wait(hours=1)
 
 

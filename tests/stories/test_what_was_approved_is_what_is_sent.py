@@ -35,15 +35,29 @@ def test_the_hash_is_one_that_anybody_can_compute(town: Town) -> None:
 
 
 def test_one_byte_changed_after_approval_stops_it(town: Town) -> None:
-    """Who changes a letter between yes and carrier sends nothing: brigades go in person instead."""
+    """Who changes a letter between yes and carrier sends nothing: it is void, and a person hears at once."""
     flood(town).stays_silent()
     town.hands_over_unseen(town.decision("beto", incident_of(town)["incident_id"], "approve"))
     town.rows("notify", "UPDATE body SET text = replace(text, 'Calle 3', 'Calle 4')")
     town.settle()
     neighbours(town).expects_nothing()
-    town.wait(minutes=5)
-    for block in ("B1", "B2", "B3"):
-        town.phone("brigada-norte").expects_sms("altavoz", block)
+    town.phone("ana").expects_sms("no es el autorizado").replies("OK {code}")
+    assert "voided" == warning_of(town)["state"]
+    noted = town.rows("notify", "SELECT action, count(*) FROM audit GROUP BY action ORDER BY action")
+    assert [("message.content_changed", 3), ("warning.content_changed", 1)] == noted
+    town.wait(minutes=10)
+
+
+def test_a_message_that_points_to_other_words_is_stopped(town: Town) -> None:
+    """Words that are whole, but not among those that were authorised, are as good as changed ones."""
+    flood(town).stays_silent()
+    town.hands_over_unseen(town.decision("beto", incident_of(town)["incident_id"], "approve"))
+    other = "(SELECT body_id FROM body WHERE text NOT LIKE '%Salga YA%' LIMIT 1)"
+    town.rows("notify", f"UPDATE delivery SET body_id = {other} WHERE recipient_id = 'z-001-r1'")
+    town.settle()
+    neighbours(town).expects_nothing()
+    town.phone("ana").expects_sms("no es el autorizado").replies("OK {code}")
+    assert "voided" == warning_of(town)["state"]
 
 
 def test_one_byte_changed_before_approval_voids_it(town: Town) -> None:

@@ -11,6 +11,7 @@ from schemas.vocabulary import MessageState, Purpose
 
 # These go to exactly those who were ever sent any version, whatever zone they live in now.
 TO_THE_TOLD: Final = frozenset({Purpose.CORRECTION, Purpose.LIFT})
+PUBLIC: Final = TO_THE_TOLD | {Purpose.WARNING, Purpose.RENEWAL}
 
 _NEVER_LEFT: Final = frozenset({MessageState.PLANNED, MessageState.WITHDRAWN, MessageState.SUPPRESSED})
 

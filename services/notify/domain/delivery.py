@@ -4,7 +4,8 @@
     sending → unresolved → (accepted … | planned again)          planned → suppressed | withdrawn | expired
 
 States only move forward; the one way back is to ``planned``, when a message is certain not to have reached
-anybody or when nobody can say (RELIABILITY, appendix C). ``delivered`` and ``answered`` are facts: they win
+anybody or when nobody can say (RELIABILITY, appendix C); if it was taken back meanwhile, that way ends in
+``withdrawn`` instead. ``delivered`` and ``answered`` are facts: they win
 over ``expired`` and ``undelivered``, which are what we believed until somebody was heard from.
 """
 
@@ -26,8 +27,10 @@ NEXT: Final[Mapping[MessageState, frozenset[MessageState]]] = MappingProxyType(
         S.PLANNED: frozenset({S.SENDING, S.SUPPRESSED, S.WITHDRAWN, S.FAILED, S.EXPIRED})
         | _CARRIER_HAS_IT  # a late word about an attempt whose outcome nobody knew: no need to send again
         | {S.DELIVERED, S.ANSWERED},
-        S.SENDING: frozenset({S.PLANNED, S.UNRESOLVED}) | _CARRIER_HAS_IT | (_OUTCOMES - {S.EXPIRED}),
-        S.UNRESOLVED: frozenset({S.PLANNED}) | _CARRIER_HAS_IT | _OUTCOMES,
+        S.SENDING: frozenset({S.PLANNED, S.WITHDRAWN, S.UNRESOLVED})
+        | _CARRIER_HAS_IT
+        | (_OUTCOMES - {S.EXPIRED}),
+        S.UNRESOLVED: frozenset({S.PLANNED, S.WITHDRAWN}) | _CARRIER_HAS_IT | _OUTCOMES,
         S.ACCEPTED: frozenset({S.PLANNED, S.QUEUED, S.SENT}) | _OUTCOMES,
         S.QUEUED: frozenset({S.PLANNED, S.SENT}) | _OUTCOMES,
         S.SENT: frozenset({S.PLANNED}) | _OUTCOMES,
@@ -37,7 +40,7 @@ NEXT: Final[Mapping[MessageState, frozenset[MessageState]]] = MappingProxyType(
         S.FAILED: frozenset(),
         S.EXPIRED: frozenset({S.DELIVERED, S.ANSWERED}),
         S.SUPPRESSED: frozenset(),
-        S.WITHDRAWN: frozenset(),
+        S.WITHDRAWN: frozenset({S.DELIVERED, S.ANSWERED}),
         S.UNKNOWN: frozenset(),
     }
 )

@@ -8,6 +8,7 @@ from schemas.events.base import Reason
 from schemas.events.warnings import AlertDispatched, WarningSnapshot, ZoneText, content_hash
 from schemas.vocabulary import Channel, MessageState, Purpose, WarningState
 from services.notify.domain import names
+from services.notify.domain.audience import PUBLIC
 from services.notify.domain.lanes import expires_at, lane_of
 from services.notify.domain.warning import Step, may, move
 from services.notify.flows import alerting
@@ -72,7 +73,8 @@ async def expand(work: Work, alert_id: str, limit: int = broadcasts.CHUNK) -> No
     if not parts:
         return
     if not await _as_authorised(work, parts[0].template):
-        await _break(work, alert_id, parts[0].template)
+        told = parts[0].template
+        await break_off(work, told.incident_id, told.warning_id, told.version)
         return
     more = [await broadcasts.expand(work.conn, work.municipality, part, work.now, limit) for part in parts]
     if any(more):
@@ -120,13 +122,14 @@ async def _as_authorised(work: Work, template: Template) -> bool:
     return now_hash == template.content_hash == event.content_hash
 
 
-async def _break(work: Work, alert_id: str, template: Template) -> None:
+async def break_off(work: Work, incident_id: str, warning_id: str, version: int) -> None:
     """Stop everything: what would be sent is not what was authorised. A person must know at once."""
-    await broadcasts.stop(work.conn, work.municipality, [alert_id], work.now)
-    await work.app.deliveries.take_back(
-        work.conn, work.municipality, MessageState.WITHDRAWN, delivery.c.alert_id == alert_id
-    )
-    head = await warnings.find(work.conn, work.municipality, template.warning_id)
+    unsent = await broadcasts.alerts_of(work.conn, work.municipality, warning_id)
+    await broadcasts.stop(work.conn, work.municipality, unsent, work.now)
+    mine = (delivery.c.warning_id == warning_id) & (delivery.c.version == version)
+    mine &= delivery.c.purpose.in_([purpose.value for purpose in PUBLIC])
+    await work.app.deliveries.take_back(work.conn, work.municipality, MessageState.WITHDRAWN, mine)
+    head = await warnings.find(work.conn, work.municipality, warning_id)
     if head is not None and may(head.state, Step.BREAK):
         state: WarningState = move(head.state, Step.BREAK)
         await warnings.set_state(work.conn, work.municipality, head.warning_id, state, work.now)
@@ -135,12 +138,12 @@ async def _break(work: Work, alert_id: str, template: Template) -> None:
         work.municipality,
         actor="notify",
         action="warning.content_changed",
-        object_id=template.warning_id,
-        detail={"version": template.version, "alert_id": alert_id},
+        object_id=warning_id,
+        detail={"version": version},
         at=work.now,
     )
-    held = await incidents.find(work.conn, work.municipality, template.incident_id)
+    held = await incidents.find(work.conn, work.municipality, incident_id)
     if held is not None:
         text = "El texto guardado no es el autorizado: no sale y queda sin efecto. Hay que pedirlo de nuevo."
         why = Reason(code="warning.content_changed", text=text)
-        await alerting.page_problem(work, held.snapshot, why, template.version)
+        await alerting.page_problem(work, held.snapshot, why, version)

@@ -130,6 +130,7 @@ async def renew(
             "ledger": _steps(snapshot, requested_at=requested_at, authorised_at=work.now),
         }
     )
+    await _withdraw_planned(work, head.warning_id)
     await _put_in_force(work, head, event, Step.RENEW)
     await _watch_end(work, held, event)
     source = Source.TOLD if _was_corrected(in_force) else Source.ZONE

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import Channel, MessageState
+from services.notify.outbound import told
+from services.notify.outbound.recipients import RESIDENT
 from services.notify.tables import alert, delivery, expansion, recipient
 from services.runtime.database import insert_into
 
@@ -127,26 +129,15 @@ async def expand(
 
 
 async def told_of(conn: AsyncConnection, municipality: str, warning_id: str) -> list[tuple[str, str, str]]:
-    """Return zone, recipient and language of everybody who may have been sent any version of a warning."""
+    """Return zone, recipient and language of every resident who may have been sent a version of a warning."""
     r = recipient.c
     wanted = (
         sa.select(sa.func.coalesce(r.zone, ""), r.recipient_id, r.language)
-        .where(r.municipality == municipality, r.recipient_id.in_(_told(municipality, warning_id)))
+        .where(r.municipality == municipality, r.kind == RESIDENT)
+        .where(r.recipient_id.in_(told.of_warning(municipality, warning_id)))
         .order_by(r.recipient_id)
     )
     return [(zone, who, language) for zone, who, language in await conn.execute(wanted)]
-
-
-def _told(municipality: str, warning_id: str) -> sa.Select[tuple[str]]:
-    """The same rule as ``audience.was_told``, said to the database; unknown counts as sent."""
-    d = delivery.c
-    never_left = (MessageState.PLANNED, MessageState.WITHDRAWN, MessageState.SUPPRESSED, MessageState.FAILED)
-    left_us = d.sending_at.is_not(None) & d.state.not_in([state.value for state in never_left])
-    return (
-        sa.select(d.recipient_id)
-        .where(d.municipality == municipality, d.warning_id == warning_id)
-        .where(sa.or_(d.maybe_duplicate, d.sid.is_not(None), left_us))
-    )
 
 
 def _members(
@@ -159,7 +150,7 @@ def _members(
     if is_first[1]:
         language = sa.or_(language, r.language.not_in(t.languages))
     wanted = sa.select(r.recipient_id, r.distance_m, r.opted_out).where(
-        r.municipality == municipality, r.kind == "resident", language, place > sa.tuple_(*part.after)
+        r.municipality == municipality, r.kind == RESIDENT, language, place > sa.tuple_(*part.after)
     )
     if part.source is Source.ZONE:
         wanted = wanted.where(r.zone == part.zone, r.active)
@@ -167,7 +158,7 @@ def _members(
         here = r.zone == part.zone
         if is_first[0]:
             here = sa.or_(here, r.zone.is_(None), r.zone.not_in(t.zones))
-        wanted = wanted.where(here, r.recipient_id.in_(_told(municipality, t.warning_id)))
+        wanted = wanted.where(here, r.recipient_id.in_(told.of_warning(municipality, t.warning_id)))
     return wanted if upto is None else wanted.where(place <= sa.tuple_(*upto))
 
 

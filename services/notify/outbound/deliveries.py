@@ -6,29 +6,36 @@ withdrawal and a second replica may come in any order and nothing goes backwards
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from cryptography.exceptions import InvalidTag
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import Channel, MessageState, Purpose
-from services.notify.domain import names
 from services.notify.domain.delivery import NOT_HANDED_OVER, OPEN, before
 from services.notify.domain.segments import segments_of
+from services.notify.outbound import authorised, calls_instead, told
+from services.notify.outbound.authorised import Broken
 from services.notify.outbound.message_events import Changed, MessageEvents
 from services.notify.outbound.phones import PhoneCipher
 from services.notify.tables import body, delivery, recipient
 from services.runtime.clock import Clock
-from services.runtime.database import insert_into
+
+log = structlog.get_logger()
 
 # Said word for word as in the partial indexes, or SQLite does not use them.
 OPEN_ROWS = sa.text("delivery.state IN ('planned', 'sending', 'unresolved')")
 ROWS_WITH_CARRIER = sa.text("delivery.state IN ('accepted', 'queued', 'sent')")
 EVERY_LANE = 2**15 - 1
+MOST_PASSES = 20
+
+OnBroken = Callable[[AsyncConnection, str, Sequence[Broken]], Awaitable[None]]
+"""Told, in the claim's transaction, of messages of a town that cannot leave as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Claimed:
     Attributes:
         segments: What it takes out of the sender's rate; a call takes one.
         leased_at: Real time of the claim of its latest attempt.
+        is_withdrawn: It was taken back while it was on its way: it must not go out again.
     """
 
     municipality: str
@@ -56,6 +64,7 @@ class Claimed:
     sid: str | None
     sending_at: datetime | None
     leased_at: datetime | None
+    is_withdrawn: bool = False
 
     def __repr__(self) -> str:
         """Name the message, never the number or the words."""
@@ -71,6 +80,9 @@ class Deliveries:
         cipher: Opens phones.
         events: Hears of every change, in its transaction.
         lease_s: Longer than a request to the carrier can take.
+
+    Attributes:
+        on_broken: Tells a person of what cannot leave as it is; set where there are flows to do so.
     """
 
     def __init__(
@@ -81,6 +93,7 @@ class Deliveries:
         self.events = events
         self.lease = timedelta(seconds=lease_s)
         self._cipher = cipher
+        self.on_broken: OnBroken | None = None
 
     async def claim(
         self,
@@ -100,8 +113,12 @@ class Deliveries:
         d = delivery.c
         wanted = self._readable().where(*self._due(municipality, channel), d.lane <= most_lane)
         wanted = wanted.order_by(d.lane, d.rank, d.message_id).limit(limit)
-        rows = (await conn.execute(wanted.with_for_update(of=delivery, skip_locked=True))).all()
-        return await self._leased(conn, municipality, sender, rows) if rows else []
+        for _ in range(MOST_PASSES):  # each pass that sends nothing has closed what it found
+            rows = (await conn.execute(wanted.with_for_update(of=delivery, skip_locked=True))).all()
+            sent = await self._leased(conn, municipality, sender, rows) if rows else []
+            if sent or not rows:
+                return sent
+        return []
 
     async def has_due(self, conn: AsyncConnection, municipality: str, channel: Channel) -> bool:
         """Say whether a claim would find anything; cheaper than claiming nothing."""
@@ -150,7 +167,7 @@ class Deliveries:
         )
         if attempt is not None:
             change = change.where(d.attempt == attempt)
-        return await self._changed(conn, change, to, columns)
+        return await self._changed(conn, change, to.value, columns)
 
     async def take_back(
         self,
@@ -159,38 +176,53 @@ class Deliveries:
         to: MessageState,
         *where: sa.ColumnElement[bool],
     ) -> list[Changed]:
-        """Withdraw or suppress what is still planned and matches; what may have left is not touched.
+        """Withdraw or suppress what is still planned and matches; return what that was.
 
-        Correct or lift reaches everybody whose row is not returned here and has a ``sending_at``.
+        What may have left keeps its state, marked: should it turn out not to have left, or not to have
+        arrived, it does not go out again. An unknown outcome is asked about at once, for others wait for it.
         """
         if to not in {MessageState.WITHDRAWN, MessageState.SUPPRESSED}:
             raise ValueError(f"{to} does not take a message back")
-        change = sa.update(delivery).where(delivery.c.municipality == municipality, OPEN_ROWS, *where)
-        change = change.where(delivery.c.state == MessageState.PLANNED)
-        return await self._changed(conn, change, to, {})
+        d = delivery.c
+        mine = (d.municipality == municipality, d.withdrawn_at.is_(None), *where)
+        at_once = sa.literal(self.real.now(), d.next_attempt_at.type)
+        ask_at = sa.case((d.state == MessageState.UNRESOLVED.value, at_once), else_=d.next_attempt_at)
+        mark = {"withdrawn_at": self.clock.now(), "next_attempt_at": ask_at}
+        # Marked first: that locks the rows, so none comes back to ``planned`` between the two changes.
+        await conn.execute(sa.update(delivery).where(*mine, d.state.in_(OPEN)).values(mark))
+        change = sa.update(delivery).where(d.municipality == municipality, OPEN_ROWS, *where)
+        change = change.where(d.state == MessageState.PLANNED)
+        return await self._changed(conn, change, to.value, {})
+
+    async def plan_again(
+        self,
+        conn: AsyncConnection,
+        municipality: str,
+        message_id: str,
+        attempt: int,
+        *,
+        only_from: MessageState,
+        **columns: Any,
+    ) -> list[Changed]:
+        """Plan a message again that is not known to have arrived; withdraw it if it was taken back."""
+        d = delivery.c
+        mine = (d.municipality == municipality, d.message_id == message_id, d.attempt == attempt)
+        over = (d.withdrawn_at.is_not(None), MessageState.WITHDRAWN.value)
+        to = sa.case(over, else_=MessageState.PLANNED.value)
+        return await self._changed(
+            conn, sa.update(delivery).where(*mine, d.state == only_from.value), to, columns
+        )
+
+    async def arrived_after_all(self, conn: AsyncConnection, row: Any) -> list[Changed]:
+        """Plan what this person was not sent because ``row`` seemed never to have left."""
+        change = sa.update(delivery).where(*told.missed(row), delivery.c.expires_at > self.clock.now())
+        return await self._changed(conn, change, MessageState.PLANNED.value, {})
 
     async def speak_instead(self, conn: AsyncConnection, municipality: str, message_id: str) -> bool:
-        """Plan a call with the same words beside a text that cannot arrive; say whether it is new.
-
-        The text keeps its own fate: the call is another message, never the same row again.
-        """
-        d = delivery.c
-        found = await conn.execute(
-            sa.select(delivery, body.c.text, body.c.language)
-            .join(body, sa.and_(body.c.municipality == d.municipality, body.c.body_id == d.body_id))
-            .where(d.municipality == municipality, d.message_id == message_id)
-            .where(d.expires_at > self.clock.now())
+        """Plan a call with the same words beside a text that cannot arrive; say whether it is new."""
+        return await calls_instead.plan(
+            conn, municipality, message_id, at=self.clock.now(), real_at=self.real.now()
         )
-        row = found.one_or_none()
-        if row is None:
-            return False
-        spoken = names.body_id(row.language, True, row.text)
-        words = {"municipality": municipality, "body_id": spoken, "text": row.text, "language": row.language}
-        await conn.execute(insert_into(conn, body).values(words | {"voice": True}).on_conflict_do_nothing())
-        done = await conn.execute(
-            insert_into(conn, delivery).values(self._call_of(row, spoken)).on_conflict_do_nothing()
-        )
-        return done.rowcount == 1
 
     async def waiting(self, conn: AsyncConnection, municipality: str | None = None) -> int:
         """Return how many messages are not yet handed over: planned, being sent, outcome unknown."""
@@ -211,9 +243,13 @@ class Deliveries:
         return int((await conn.execute(count)).scalar_one())
 
     async def _changed(
-        self, conn: AsyncConnection, change: sa.Update, to: MessageState, columns: dict[str, Any]
+        self,
+        conn: AsyncConnection,
+        change: sa.Update,
+        to: str | sa.ColumnElement[str],
+        columns: dict[str, Any],
     ) -> list[Changed]:
-        values = columns | {"state": to.value, "updated_at": self.clock.now()}
+        values = columns | {"state": to, "updated_at": self.clock.now()}
         rows = await conn.execute(change.values(values).returning(*delivery.c))
         changed = [Changed.of(row) for row in rows]
         await self.events.tell(conn, changed)
@@ -226,19 +262,24 @@ class Deliveries:
             d.state == MessageState.PLANNED,
             d.municipality == municipality,
             d.channel == channel,
+            d.withdrawn_at.is_(None),
             d.expires_at > self.clock.now(),
             sa.or_(d.attempt == 0, d.next_attempt_at <= self.real.now()),
+            sa.not_(told.must_wait()),
         )
 
     async def _leased(
         self, conn: AsyncConnection, municipality: str, sender: str, rows: Sequence[Any]
     ) -> list[Claimed]:
         d, now, real = delivery.c, self.clock.now(), self.real.now()
-        taken = [(row, self._claimed(row, row.attempt + 1, sender, real)) for row in rows]
-        broken = [row.message_id for row, found in taken if found is None]
-        if broken:  # words that are not what was stored under their hash, or a number sealed with another key
-            await self.move(conn, municipality, broken, MessageState.FAILED)
-        sent = [found for _, found in taken if found is not None]
+        passed = set(await told.untold(conn, municipality, rows))
+        if passed:
+            await self.move(conn, municipality, passed, MessageState.WITHDRAWN)
+        wrong = passed | await self._broken(conn, municipality, rows, passed)
+        taken = [self._claimed(row, row.attempt + 1, sender, real) for row in rows]
+        sent = [found for found in taken if found is not None and found.message_id not in wrong]
+        if not sent:
+            return []
         await conn.execute(
             sa.update(delivery)
             .where(d.municipality == municipality, d.message_id.in_([each.message_id for each in sent]))
@@ -255,6 +296,32 @@ class Deliveries:
         )
         return sent
 
+    async def _broken(
+        self, conn: AsyncConnection, municipality: str, rows: Sequence[Any], passed: set[str]
+    ) -> set[str]:
+        """Fail what cannot leave as it is, and everything that a person then stops with it."""
+        changed = await authorised.strangers(conn, municipality, rows)
+        changed |= {row.message_id for row in rows if not authorised.fits(row)}
+        broken = [
+            Broken.of(row, is_changed=row.message_id in changed)
+            for row in rows
+            if row.message_id not in passed
+            and (row.message_id in changed or self._claimed(row, row.attempt, "", None) is None)
+        ]
+        if not broken:
+            return set()
+        ids = [each.message_id for each in broken]
+        log.error("notify.messages_broken", message_ids=ids, changed=len(changed))
+        await self.move(conn, municipality, ids, MessageState.FAILED)
+        if self.on_broken is None:
+            return set(ids)
+        await self.on_broken(conn, municipality, broken)
+        d = delivery.c  # it may have taken back others of this claim
+        all_ids = [row.message_id for row in rows]
+        gone = sa.select(d.message_id).where(d.municipality == municipality, d.message_id.in_(all_ids))
+        gone = gone.where(d.state != MessageState.PLANNED.value)
+        return {message_id for (message_id,) in await conn.execute(gone)}
+
     def _readable(self) -> sa.Select[Any]:
         same_person = sa.and_(
             recipient.c.municipality == delivery.c.municipality,
@@ -270,7 +337,7 @@ class Deliveries:
         )
 
     def _claimed(self, row: Any, attempt: int, sender: str, leased_at: datetime | None) -> Claimed | None:
-        if names.body_id(row.language, row.voice, row.text) != row.body_id:
+        if not authorised.fits(row):
             return None
         try:
             phone = self._cipher.open(row.phone_enc)
@@ -294,23 +361,5 @@ class Deliveries:
             sid=row.sid,
             sending_at=row.sending_at,
             leased_at=leased_at,
+            is_withdrawn=row.withdrawn_at is not None,
         )
-
-    def _call_of(self, row: Any, spoken: str) -> dict[str, Any]:
-        now = self.clock.now()
-        kept = (
-            *("municipality", "alert_id", "incident_id", "warning_id", "version", "purpose", "round"),
-            *("recipient_id", "lane", "rank", "expires_at", "content_hash", "exercise_id", "correlation_id"),
-        )
-        call = Channel.VOICE.value
-        return {name: getattr(row, name) for name in kept} | {
-            "message_id": names.message_id(row.alert_id, row.recipient_id, call, row.round),
-            "channel": call,
-            "body_id": spoken,
-            "state": MessageState.PLANNED.value,
-            "attempt": 0,
-            "next_attempt_at": self.real.now(),
-            "planned_at": now,
-            "updated_at": now,
-            "maybe_duplicate": False,
-        }

@@ -145,11 +145,14 @@ class Outcomes:
     ) -> list[Changed]:
         found = remedy(status.code)
         failed = state in {S.UNDELIVERED, S.FAILED, S.EXPIRED}
-        if failed and status.channel is Channel.SMS and is_worth_repeating(found, row.attempt):
+        may_repeat = status.channel is Channel.SMS and row.withdrawn_at is None
+        if failed and may_repeat and is_worth_repeating(found, row.attempt):
             at = self._in(RETRY_ONCE_AFTER_S)
             sid = row.sid or status.sid or "?"
             return await self._change(conn, row, S.PLANNED, next_attempt_at=at, sid=sid, code=status.code)
         changed = await self._change(conn, row, state, **self._stamps(row, status, state))
+        if changed and row.state == S.WITHDRAWN:
+            changed += await self._store.arrived_after_all(conn, row)
         if changed and failed and found.action is not Action.SILENCE:
             purpose = Purpose(row.purpose)
             await self._another_way(conn, row.municipality, row.message_id, status.channel, purpose)
@@ -175,11 +178,17 @@ class Outcomes:
         return stamps
 
     async def _again(self, conn: AsyncConnection, sent: Claimed, after_s: float | None) -> list[Changed]:
-        """Plan a message again of which it is certain that this attempt reached nobody."""
+        """Plan a message again of which it is certain that this attempt reached nobody, if it still holds."""
         wait_s = pause_s(sent.attempt, self._jitter()) if after_s is None else after_s + self._jitter()
         untold = sa.case((delivery.c.maybe_duplicate, delivery.c.sending_at), else_=None)
-        return await self._move(
-            conn, sent, S.PLANNED, only_from={S.SENDING}, next_attempt_at=self._in(wait_s), sending_at=untold
+        return await self._store.plan_again(
+            conn,
+            sent.municipality,
+            sent.message_id,
+            sent.attempt,
+            only_from=S.SENDING,
+            next_attempt_at=self._in(wait_s),
+            sending_at=untold,
         )
 
     async def _refused(

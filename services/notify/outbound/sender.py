@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -25,6 +25,8 @@ SWEEP_EVERY_S = 1.0
 WRITE_AGAIN_S = 0.5
 LONGEST_SEGMENTS = 10
 CHANNELS = (Channel.SMS, Channel.VOICE)
+
+Step = Callable[[], Awaitable[int]]
 
 
 class Beats(Protocol):
@@ -76,6 +78,9 @@ class Sender:
         self._pumps: dict[tuple[str, Channel], Pump] = {}
         self._paces: dict[tuple[str, Channel], Pace] = {}
         self._said: dict[str, str] = {}
+        # Apart, so that a carrier that does not answer holds up neither expiry nor dead leases.
+        self._tidy_steps: Sequence[Step] = (sweeps.release_dead_leases, sweeps.expire)
+        self._asking_steps: Sequence[Step] = (sweeps.resolve, sweeps.poll)
 
     def wake(self) -> None:
         """Look for messages now; give this to ``after_commit`` where messages are planned."""
@@ -89,7 +94,8 @@ class Sender:
             writer = writing.create_task(self._write_for_ever())
             try:
                 async with asyncio.TaskGroup() as sending:
-                    sending.create_task(self._sweep_for_ever())
+                    sending.create_task(self._sweep_for_ever("sender", self._tidy_steps))
+                    sending.create_task(self._sweep_for_ever("asking", self._asking_steps))
                     await self._pump_for_ever(sending)
             finally:
                 await self._last_answers()
@@ -111,10 +117,8 @@ class Sender:
 
     async def sweep(self) -> None:
         """Do one round of everything that nobody called back about."""
-        await self._sweeps.release_dead_leases()
-        await self._sweeps.expire()
-        await self._sweeps.resolve()
-        await self._sweeps.poll()
+        for step in (*self._tidy_steps, *self._asking_steps):
+            await step()
 
     async def _pump_for_ever(self, group: asyncio.TaskGroup) -> None:
         running: set[tuple[str, Channel]] = set()
@@ -187,14 +191,16 @@ class Sender:
         except TimeoutError:
             log.warning("notify.answers_not_written")
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_for_ever(self, part: str, steps: Sequence[Step]) -> None:
+        """Take the steps again and again; each one that ends, however it ends, is progress."""
         while True:
-            try:
-                await self.sweep()
-            except Retriable as err:
-                log.warning("notify.sweep_postponed", reason=type(err).__name__)
-            if self._health is not None:
-                self._health.beat("sender")
+            for step in steps:
+                try:
+                    await step()
+                except Retriable as err:
+                    log.warning("notify.sweep_postponed", part=part, reason=type(err).__name__)
+                if self._health is not None:
+                    self._health.beat(part)
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def troubles(self) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -20,12 +20,12 @@ from services.notify.tables import delivery
 from services.runtime.database import Database
 
 S = MessageState
+Answer = TypeVar("Answer")
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 20
 # The carrier's list counts in whole seconds and by its own clock.
 CLOCKS_DIFFER = timedelta(seconds=30)
-LIST_PATIENCE = timedelta(minutes=2)
 LOOK_AGAIN = timedelta(seconds=5)
 
 
@@ -38,6 +38,8 @@ class Sweeps:
         outcomes: Writes down what is found.
         carrier: Asked for its list and for single messages.
         poll_after_s: Between two questions about the same message.
+        list_patience_s: How long after its attempt an unknown outcome is asked about.
+        ask_within_s: How long a whole round of questions may take, whatever the carrier does.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Sweeps:
         *,
         unresolved_after_s: float = 20.0,
         poll_after_s: float = 60.0,
+        list_patience_s: float = 120.0,
+        ask_within_s: float = 10.0,
     ) -> None:
         self._db = db
         self._store = deliveries
@@ -56,6 +60,8 @@ class Sweeps:
         self._carrier = carrier
         self._unresolved_after = timedelta(seconds=unresolved_after_s)
         self._poll_after = timedelta(seconds=poll_after_s)
+        self._patience = timedelta(seconds=list_patience_s)
+        self._ask_within_s = ask_within_s
 
     async def release_dead_leases(self, *, every: bool = False) -> int:
         """Move ``sending`` rows whose sender is gone to ``unresolved``: they may have left or not.
@@ -97,13 +103,14 @@ class Sweeps:
 
         Found there: accepted. Not there: sent again, marked as a possible duplicate, unless it is too
         late. A list that does not answer is asked again, for two minutes; then sending again is safer.
+        What was taken back is never sent again: asked about for as long, then withdrawn if the list does
+        not know it, and counted as sent if the list never answered.
         """
         d = delivery.c
         due = (OPEN_ROWS, d.state == S.UNRESOLVED, d.next_attempt_at <= self._store.real.now())
-        closed = 0
-        for unknown in await self._take(due, LOOK_AGAIN):
-            closed += await self._resolve_one(unknown)
-        return closed
+        unknown = await self._take(due, LOOK_AGAIN)
+        listed = await self._asked([self._list(each) for each in unknown])
+        return sum([await self._settle(each, found) for each, found in zip(unknown, listed, strict=True)])
 
     async def poll(self) -> int:
         """Ask about messages that nobody spoke of for a while, and about each when it expires.
@@ -114,7 +121,7 @@ class Sweeps:
         d = delivery.c
         due = sa.or_(d.next_attempt_at <= self._store.real.now(), d.expires_at <= self._store.clock.now())
         silent = await self._take((ROWS_WITH_CARRIER, due), self._poll_after)
-        found = await asyncio.gather(*(self._look_up(each) for each in silent))
+        found = await self._asked([self._look_up(each) for each in silent])
         if silent:
             async with self._db.transaction() as conn, self._store.events.packed(conn):
                 for each, listed in zip(silent, found, strict=True):
@@ -131,10 +138,25 @@ class Sweeps:
             only, ids = WITH_CARRIER, [silent.message_id]
             await self._store.move(conn, silent.municipality, ids, S.EXPIRED, only_from=only)
 
-    async def _resolve_one(self, unknown: Claimed) -> int:
+    async def _asked(self, questions: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer | None]:
+        """Ask all at once; ``None`` for what was not answered within the time of a round."""
+        asked = [asyncio.create_task(question) for question in questions]
+        try:
+            if asked:
+                await asyncio.wait(asked, timeout=self._ask_within_s)
+        finally:
+            late = [task for task in asked if not task.done() and task.cancel()]
+        await asyncio.gather(*late, return_exceptions=True)
+        return [None if task.cancelled() else task.result() for task in asked]
+
+    async def _list(self, unknown: Claimed) -> list[Listed] | None:
         since = self._sent_at(unknown) - CLOCKS_DIFFER
-        listed = await self._carrier.sent_to(unknown.channel, unknown.phone, unknown.sender, since)
-        if listed is None and not self._is_out_of_patience(unknown):
+        return await self._carrier.sent_to(unknown.channel, unknown.phone, unknown.sender, since)
+
+    async def _settle(self, unknown: Claimed, listed: list[Listed] | None) -> int:
+        """Write down what the list said of one message; return 1 when that closed the question."""
+        patient = not self._is_out_of_patience(unknown)
+        if listed is None and patient:
             return 0
         async with self._db.transaction() as conn:
             ours = await self._unclaimed(conn, unknown, listed or [])
@@ -142,7 +164,19 @@ class Sweeps:
                 await self._outcomes.accepted(conn, unknown, ours.sid)
                 await self._outcomes.hear(conn, _status(unknown, ours))
                 return 1
+            if unknown.is_withdrawn:  # no hurry: a list may lag behind, and nobody waits for these words
+                return 0 if patient else len(await self._over(conn, unknown, left=listed is None))
             return len(await self._not_found(conn, unknown))
+
+    async def _over(self, conn: AsyncConnection, unknown: Claimed, *, left: bool) -> Sequence[Any]:
+        """Close what was taken back: as sent for all we know, or as never sent."""
+        only, town, ids = frozenset({S.UNRESOLVED}), unknown.municipality, [unknown.message_id]
+        if left:
+            return await self._store.move(conn, town, ids, S.EXPIRED, attempt=unknown.attempt, only_from=only)
+        untold = sa.case((delivery.c.maybe_duplicate, delivery.c.sending_at), else_=None)
+        return await self._store.move(
+            conn, town, ids, S.WITHDRAWN, attempt=unknown.attempt, only_from=only, sending_at=untold
+        )
 
     async def _not_found(self, conn: AsyncConnection, unknown: Claimed) -> Sequence[Any]:
         only = frozenset({S.UNRESOLVED})
@@ -150,13 +184,12 @@ class Sweeps:
         if unknown.expires_at <= self._store.clock.now():
             return await self._store.move(conn, town, ids, S.EXPIRED, attempt=unknown.attempt, only_from=only)
         log.warning("notify.message_sent_again", message_id=unknown.message_id, attempt=unknown.attempt)
-        return await self._store.move(
+        return await self._store.plan_again(
             conn,
             town,
-            ids,
-            S.PLANNED,
-            attempt=unknown.attempt,
-            only_from=only,
+            unknown.message_id,
+            unknown.attempt,
+            only_from=S.UNRESOLVED,
             maybe_duplicate=True,
             next_attempt_at=self._store.real.now(),
         )
@@ -194,7 +227,7 @@ class Sweeps:
         return min(said, default=self._store.real.now() - timedelta(hours=1))
 
     def _is_out_of_patience(self, unknown: Claimed) -> bool:
-        return self._store.real.now() - (unknown.leased_at or self._store.real.now()) > LIST_PATIENCE
+        return self._store.real.now() - (unknown.leased_at or self._store.real.now()) > self._patience
 
 
 def _status(message: Claimed, found: Listed) -> Status:

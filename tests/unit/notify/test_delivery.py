@@ -33,14 +33,15 @@ def test_nothing_terminal_is_sent_again(state):
 
 
 def test_what_may_have_been_sent_is_never_withdrawn():
-    """A withdrawn message was certainly not sent; an unknown outcome counts as sent."""
-    assert before(S.WITHDRAWN) == {S.PLANNED}
+    """What the carrier has stays sent; what was on its way is withdrawn once that is known not to be so."""
+    assert before(S.WITHDRAWN) == {S.PLANNED, S.SENDING, S.UNRESOLVED}
     assert before(S.SUPPRESSED) == {S.PLANNED}
 
 
 def test_a_fact_wins_over_what_we_believed():
     assert may_follow(S.EXPIRED, S.DELIVERED)
     assert may_follow(S.UNDELIVERED, S.ANSWERED)
+    assert may_follow(S.WITHDRAWN, S.DELIVERED)
     assert not may_follow(S.DELIVERED, S.EXPIRED)
 
 

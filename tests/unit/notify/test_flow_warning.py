@@ -73,6 +73,29 @@ async def test_corrected_warning_is_renewed_in_the_corrections_own_words(tmp_pat
         assert {row["recipient_id"] for row in renewed} == set(told)
 
 
+async def test_renewal_supersedes_words_that_have_not_left(tmp_path: Path) -> None:
+    """Who was not yet told gets the words with the new end, and only those."""
+    async with rig(tmp_path, safe_release=False) as notify:
+        await _warned(notify)
+        await notify.carrier_takes(2, purpose="warning")
+        answer = await notify.decide("beto", "renew")
+        assert answer.json()["ruling"] == "applied", answer.text
+        states = sorted(row["state"] for row in await notify.messages(purpose="warning"))
+        assert states == ["accepted"] * 2 + ["withdrawn"] * 3
+        assert len(await notify.messages(purpose="renewal", state="planned")) == 5
+
+
+async def test_lift_counts_neighbours_not_people_on_duty(tmp_path: Path) -> None:
+    """Who was asked to sign the warning was not warned: the audience is the phones that get the lift."""
+    async with rig(tmp_path, safe_release=False) as notify:
+        await _warned(notify)
+        await notify.carrier_takes(purpose="authority")
+        await notify.carrier_takes(3, purpose="warning")
+        await notify.decide("carla", "lift")
+        (lifted,) = await notify.events("warning.lifted")
+        assert lifted["audience"]["phones"] == len(await notify.messages(purpose="lift")) == 3
+
+
 async def test_higher_level_supersedes_words_that_have_not_left(tmp_path: Path) -> None:
     """Nobody gets the older text after the newer one was authorised."""
     async with rig(tmp_path, safe_release=False) as notify:

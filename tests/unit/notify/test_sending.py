@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from schemas.vocabulary import Channel, MessageState, Purpose
 from services.notify.outbound.carrier import Accepted, Refused, Throttled, Unknown
 from services.notify.outbound.outcomes import Heard, Status
+from services.notify.outbound.sweeps import Sweeps
 from services.notify.tables import delivery
 from tests.support.postgres import fresh_database, postgres  # noqa: F401 - a fixture
 from tests.unit.notify.delivery_rig import OURS, START, TOWN, no_connection, rig
@@ -316,6 +317,156 @@ async def test_only_what_is_certainly_unsent_is_withdrawn(town):
         changed = await town.deliveries.take_back(conn, TOWN, S.WITHDRAWN, delivery.c.incident_id == "i-1")
     assert [each.message_id for each in changed] == ["taken"]
     assert (await town.row("kept")).state == S.UNRESOLVED
+
+
+async def take_back(town, message_id="m-1"):
+    async with town.db.transaction() as conn:
+        mine = delivery.c.message_id == message_id
+        return await town.deliveries.take_back(conn, TOWN, S.WITHDRAWN, mine)
+
+
+async def test_taken_back_on_its_way_it_does_not_go_out_again_when_refused(town):
+    """The carrier was too busy: what it says was lifted meanwhile, so there is no second try."""
+    await town.plan()
+    async with town.db.transaction() as conn:
+        claimed = await town.deliveries.claim(conn, TOWN, Channel.SMS, OURS, limit=10)
+    assert await take_back(town) == []
+    async with town.db.transaction() as conn:
+        await town.outcomes.record(conn, [(claimed[0], Throttled(1.0))])
+    town.wait(60)
+    assert await town.sender.turn() == 0
+    row = await town.row()
+    assert (row.state, row.sending_at) == (S.WITHDRAWN, None)
+    assert (await town.told())[-1] == ("m-1", "withdrawn")
+
+
+async def unknown_and_taken_back(town, *, left):
+    def lost(order):
+        if left:
+            town.carrier.accept(order)
+        return Unknown("reset")
+
+    town.carrier.script = [lost]
+    await town.plan(expires_at=START + timedelta(hours=1))
+    await town.sender.turn()
+    assert (await town.row()).state == S.UNRESOLVED
+    await take_back(town)
+    await town.sender.turn()  # asked about at once
+
+
+async def test_taken_back_in_doubt_and_found_in_the_list_it_counts_as_sent(town):
+    await unknown_and_taken_back(town, left=True)
+    assert (await town.row()).state in {S.ACCEPTED, S.QUEUED}
+    assert len(town.carrier.left) == 1
+
+
+async def test_taken_back_in_doubt_and_never_listed_it_is_withdrawn(town):
+    """The list may lag: it is believed after two minutes, and nothing is sent again before or after."""
+    await unknown_and_taken_back(town, left=False)
+    town.wait(100)
+    await town.sender.turn()
+    assert (await town.row()).state == S.UNRESOLVED
+    town.wait(30)
+    await town.sender.turn()
+    row = await town.row()
+    assert (row.state, row.sending_at, town.carrier.left) == (S.WITHDRAWN, None, [])
+
+
+async def test_taken_back_in_doubt_and_no_list_it_counts_as_sent(town):
+    town.carrier.answers_lists = False
+    await unknown_and_taken_back(town, left=True)
+    town.wait(130)
+    await town.sender.turn()
+    row = await town.row()
+    assert (row.state, row.sending_at) == (S.EXPIRED, START)
+    assert len(town.carrier.left) == 1
+
+
+async def test_taken_back_it_is_neither_texted_again_nor_called(town):
+    """The handset was off, and by the time the carrier says so the warning is lifted."""
+    await town.plan()
+    await town.sender.turn()
+    assert await take_back(town) == []
+    assert await hear(town, status("undelivered", code=30003)) is Heard.APPLIED
+    town.wait(120)
+    assert await town.sender.turn() == 0
+    assert [(row.channel, row.state) for row in await town.rows()] == [(Channel.SMS, S.UNDELIVERED)]
+
+
+WARNED = {"warning_id": "w-1", "recipient_id": "neighbour", "expires_at": START + timedelta(hours=1)}
+
+
+async def warned_and_corrected(town, monkeypatch, **older):
+    """Plan a warning in some state and its correction, as if both were authorised."""
+
+    async def no_strangers(*_):
+        return set()
+
+    monkeypatch.setattr("services.notify.outbound.authorised.strangers", no_strangers)
+    await town.plan("old", **WARNED, version=2, purpose="warning", attempt=1, sender=OURS, **older)
+    await town.plan("new", **WARNED, version=3, purpose="correction")
+    await town.sender.turn()
+    return (await town.row("new")).state
+
+
+async def test_a_correction_waits_while_the_older_words_are_in_doubt(town, monkeypatch):
+    doubt = {
+        "state": S.UNRESOLVED.value,
+        "sending_at": START,
+        "next_attempt_at": START + timedelta(seconds=20),
+    }
+    assert await warned_and_corrected(town, monkeypatch, **doubt) == S.PLANNED
+    assert await hear(town, status("delivered", "old")) is Heard.APPLIED
+    await town.sender.turn()
+    assert (await town.row("new")).state == S.ACCEPTED
+
+
+async def test_a_correction_is_withdrawn_where_nothing_ever_left(town, monkeypatch):
+    """A person never told never hears of the correction; unless it turns out that they were told."""
+    assert await warned_and_corrected(town, monkeypatch, state=S.WITHDRAWN.value) == S.WITHDRAWN
+    assert town.carrier.left == []
+    assert await hear(town, status("delivered", "old")) is Heard.APPLIED
+    await town.sender.turn()
+    assert (await town.row("new")).state == S.ACCEPTED
+
+
+async def test_a_page_about_the_warning_tells_no_neighbour(town, monkeypatch):
+    """Who was asked to sign was not warned."""
+    await town.plan("asked", **WARNED, version=1, purpose="authority", state=S.DELIVERED.value, sid="SM5")
+    assert await warned_and_corrected(town, monkeypatch, state=S.WITHDRAWN.value) == S.WITHDRAWN
+
+
+async def test_nobody_is_called_with_words_that_are_not_in_force(town, monkeypatch):
+    """There is no such version in force, so the text that cannot arrive stays the last try."""
+
+    async def no_strangers(*_):
+        return set()
+
+    monkeypatch.setattr("services.notify.outbound.authorised.strangers", no_strangers)
+    town.carrier.script = [lambda _: Refused(21614)]
+    await town.plan(**WARNED, version=2, purpose="warning")
+    await town.sender.turn()
+    assert [row.channel for row in await town.rows()] == [Channel.SMS]
+
+
+async def test_a_list_that_hangs_holds_up_nothing(town, monkeypatch):
+    """Twenty questions hang: the round ends in its time, and expiry goes on meanwhile."""
+    hanging = asyncio.Event()
+
+    async def hang(*_):
+        hanging.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(town.carrier, "sent_to", hang)
+    for number in range(20):
+        await town.plan(f"m-{number}", state=S.UNRESOLVED.value, attempt=1, sender=OURS)
+    await town.plan("late", expires_at=START - timedelta(seconds=1))
+    sweeps = Sweeps(town.db, town.deliveries, town.outcomes, town.carrier, ask_within_s=0.3)
+    asking = asyncio.create_task(sweeps.resolve())
+    await hanging.wait()
+    assert await sweeps.expire() == 1
+    assert not asking.done()
+    assert await asyncio.wait_for(asking, 5) == 0
 
 
 async def test_words_that_changed_since_they_were_approved_do_not_go_out(town):

@@ -159,6 +159,7 @@ def upgrade() -> None:
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.Column("delivered_at", UtcDateTime, nullable=True),
         sa.Column("answered_at", UtcDateTime, nullable=True),
+        sa.Column("withdrawn_at", UtcDateTime, nullable=True),
         sa.Column("updated_at", UtcDateTime, nullable=False),
         sa.Column("maybe_duplicate", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.PrimaryKeyConstraint("municipality", "message_id"),
