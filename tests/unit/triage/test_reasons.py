@@ -18,7 +18,9 @@ def codes_used() -> set[str]:
     found: set[str] = set()
     for path in [*DOMAIN.glob("*.py"), *DOMAIN.parent.glob("flows/*.py")]:
         found |= set(
-            re.findall(r'"((?:level|late|reading|silence|incident|report|decision)\.[a-z_]+)"', path.read_text())
+            re.findall(
+                r'"((?:level|late|reading|silence|incident|report|decision)\.[a-z_]+)"', path.read_text()
+            )
         )
     return found
 
