@@ -79,13 +79,15 @@ class KafkaTraffic:
         return ends
 
     async def is_read(self, ends: Ends) -> bool:
+        asked = []
         for topic, groups in self._groups.items():
             wanted = {place: end for place, end in ends.items() if place.topic == topic and end > 0}
-            for group in groups if wanted else ():
-                read = await self._admin.list_consumer_group_offsets(group, partitions=list(wanted))
-                if any(read[place].offset < end for place, end in wanted.items()):
-                    return False
-        return True
+            asked += [self._has_read(group, wanted) for group in groups if wanted]
+        return all(await asyncio.gather(*asked))
+
+    async def _has_read(self, group: str, wanted: Ends) -> bool:
+        read = await self._admin.list_consumer_group_offsets(group, partitions=list(wanted))
+        return all(read[place].offset >= end for place, end in wanted.items())
 
     async def _close(self) -> None:
         await self._consumer.stop()

@@ -16,7 +16,7 @@ from services.runtime.positions import Place, Positions, behind
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 2.0
 
 
 class Following:
