@@ -13,7 +13,7 @@ from schemas.events.incidents import IncidentSnapshot
 from schemas.events.warnings import Authority, ZoneText, content_hash
 from schemas.municipality.folder import Municipality
 from schemas.municipality.town import Operator, Role, SafeRelease
-from schemas.vocabulary import AuthorityKind, Level, Verb
+from schemas.vocabulary import AuthorityKind, EvidenceSource, Level, Verb
 
 _PUBLIC_VERBS: Final = frozenset({Verb.APPROVE, Verb.REJECT, Verb.RENEW, Verb.CORRECT, Verb.LIFT})
 
@@ -114,11 +114,26 @@ def safe_release(
             "release.not_corroborated",
             f"No salió solo: confirmado en {incident.corroboration} de {row.min_sources} sitios.",
         )
+    if doubtful := _only_reported(town, incident, zones):
+        names = ", ".join(town.zone_of[zone].name for zone in sorted(doubtful) if zone in town.zone_of)
+        return _no("release.only_reported", f"No salió solo: en {names} solo hay reportes, ningún sensor.")
     said = f"Nadie respondió en {waited_s} s y {incident.corroboration} sitios lo confirman"
     return Right(
         Authority(kind=AuthorityKind.SAFE_RELEASE, instrument=row.resolution, at=at),
         (Reason(code="authority.safe_release", text=f"{said}: sale por la resolución {row.resolution}."),),
     )
+
+
+def _only_reported(town: Municipality, incident: IncidentSnapshot, zones: Sequence[str]) -> set[str]:
+    """Return the zones that people brought to the level and no sensor: their word is never a source."""
+    people, at_level = set[str](), set[str]()
+    for row in incident.evidence:
+        if row.source is EvidenceSource.REPORT and row.level > 0 and row.zone is not None:
+            people.add(row.zone)
+        elif row.source is not EvidenceSource.REPORT and row.level >= incident.level:
+            at_level.add(row.rule_id)
+    measured = {zone for rule in town.rulebook.level_rules if rule.id in at_level for zone in rule.zones}
+    return (people & set(zones)) - measured
 
 
 def by_renewal_rule(at: datetime) -> Right:
