@@ -85,13 +85,13 @@ export class PhoneView {
     const held = new Set(this.phone.bubbles.map((bubble) => bubble.id));
     for (const [id, row] of this.bubbles) if (!held.has(id)) { row.remove(); this.bubbles.delete(id); }
     const atEnd = this.screen.scrollHeight - this.screen.scrollTop - this.screen.clientHeight < 60;
-    let added = false;
+    let added = null;
     for (const bubble of this.phone.bubbles) {
       const known = this.bubbles.get(bubble.id);
-      if (!known) { const row = this.bubble(bubble); this.bubbles.set(bubble.id, row); this.screen.append(row); added = true; }
+      if (!known) { const row = this.bubble(bubble); this.bubbles.set(bubble.id, row); this.screen.append(row); added = bubble; }
       else this.update(known, bubble);
     }
-    if (added && atEnd) this.screen.scrollTop = this.screen.scrollHeight;
+    if (added && (atEnd || added.side === "out")) this.screen.scrollTop = this.screen.scrollHeight;
   }
 
   bubble(bubble) {
