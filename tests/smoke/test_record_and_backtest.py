@@ -8,15 +8,16 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from municipio import decisions
@@ -87,34 +88,51 @@ def faulty(path: Path, dice: random.Random) -> Path:
 def live(stack: Stack, file: Path, folder: Path) -> Lived:
     """Play the file by the running clock, kill triage, decide as a person, and record it all."""
     client = stack.client()
-    killed: list[int] = []
-    helper = threading.Thread(target=disturb, args=(stack, client, killed))
-    helper.start()
     target = Target(TOWN, stack.urls, stack.admin_token, stack.copy.clock_file, key=stack.source_key(TOWN))
-    summary = run([file], target, speed=RATE, rate_after=0)
-    helper.join(60)
+    with ThreadPoolExecutor(1) as aside:
+        disturbed = aside.submit(disturb, stack, client)
+        summary = run([file], target, speed=RATE, rate_after=0)
+        killed = disturbed.result(60)
     settle(client)
     changes = client.items("triage", "/admin/v1/changes", municipality=TOWN)
     data, out = str(stack.copy.data), str(folder / "taped")
     end = START + timedelta(hours=HOURS + 2)
     span = ("--from", (START - timedelta(hours=1)).isoformat(), "--to", end.isoformat())
     note = municipio("record", *span, "--data", data, "--out", out)
-    return Lived(summary, changes, note, municipio("backtest", out), killed[0])
+    return Lived(summary, changes, note, municipio("backtest", out), killed)
 
 
-def disturb(stack: Stack, client: Client, killed: list[int]) -> None:
+def disturb(stack: Stack, client: Client) -> int:
+    """Kill triage, report and decide while the river rises; return the process that was killed."""
     wait_until(client, KILLED_AFTER_H)
-    killed.append(stack.kill("triage"))
+    killed = stack.kill("triage")
     wait_until(client, DECIDED_AFTER_H)
+    report(stack, client)
     key = decisions.read_key(operator_key_file(stack.copy.keys, TOWN, "ana"))
     found = client.items("triage", "/admin/v1/incidents", municipality=TOWN, state="open")
-    hazard = next(each for each in found if each["kind"] == "hazard")
+    hazard = min((each for each in found if each["kind"] == "hazard"), key=lambda each: each["level"])
     # The second is refused: nobody lowers what is still in danger below a level that stands, nor twice.
     for fields in ({"verb": Verb.RAISE, "level": 4}, {"verb": Verb.RAISE, "level": 2}):
         said = {**fields, "incident_id": hazard["incident_id"], "reason": "ensayo"}
         decision = decisions.decision_of("ana", said, decisions.town_now(client))
         decisions.hand_over(client, TOWN, decisions.signed(decision, TOWN, key))
         decisions.ruling_of(client, TOWN, decision.decision_id)
+    return killed
+
+
+def report(stack: Stack, client: Client) -> None:
+    """Somebody sees a child in the water, and calls no gauge by name."""
+    said = {
+        "municipality": TOWN,
+        "category": "flood",
+        "text": "hay un niño atrapado por el agua",
+        "zone": "la-vega",
+        "channel": "web",
+        "reported_at": decisions.town_now(client),
+        "event_id": "report-of-the-smoke-test",
+    }
+    answer = httpx.post(f"{stack.urls['ingest']}/v1/reports", json=said, trust_env=False)
+    assert 201 == answer.status_code, answer.text
 
 
 def wait_until(client: Client, hours: float) -> None:
@@ -172,7 +190,7 @@ def test_the_run_had_its_faults(lived: Lived) -> None:
     assert {"condition", "silence", "incident", "decision"} <= kinds
     codes = {reason["code"].partition(".")[0] for row in lived.changes for reason in row["reasons"]}
     assert {"late", "silence", "level", "incident"} <= codes
-    assert {"reading", "tick", "decision"} <= lived.note["inputs"].keys()
+    assert {"reading", "tick", "report", "decision"} <= lived.note["inputs"].keys()
     assert lived.note["is_whole"]
 
 
@@ -197,7 +215,7 @@ def test_in_one_partition_everything_is_the_same_in_the_same_order(lived: Lived)
 
 
 def test_incidents_came_about_in_the_order_of_record(lived: Lived) -> None:
-    """Every version, decisions included, at its own time."""
+    """Every version, reports and decisions included, at its own time."""
 
     def versions(rows: list[Json]) -> list[tuple[Any, ...]]:
         return [(*verdict(row), moment(row["at"])) for row in rows if row["kind"] in {"incident", "decision"}]
