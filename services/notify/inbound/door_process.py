@@ -46,7 +46,7 @@ async def run_door(settings: CarrierSettings, stop: asyncio.Event) -> None:
         spool, health = Spool(path), Health("door")
         door = Door(settings, spool, _clock(settings), health, metrics.REGISTRY)
         host, port = settings.address_of("door")
-        house = asyncio.create_task(_keep_house(spool, health))
+        house = asyncio.create_task(keep_house(spool, health))
         try:
             await serve(door.http, host, port, stop)
         finally:
@@ -54,14 +54,19 @@ async def run_door(settings: CarrierSettings, stop: asyncio.Event) -> None:
             await spool.close()
 
 
-async def _keep_house(spool: Spool, health: Health) -> None:
+async def keep_house(spool: Spool, health: Health) -> None:
+    """Look after the spool for ever. Only what can be written to is alive, for writing is all it is for."""
     for rounds in itertools.count():
         try:
+            await spool.probe()
             if rounds % PRUNE_EVERY == 0:
                 await spool.prune()
             health.beat("spool")
         except sqlite3.Error as err:  # no beat: the process is replaced if this goes on
+            health.fail("spool", f"cannot be written: {type(err).__name__}")
             log.exception("door.spool_failed", error=type(err).__name__)
+        else:
+            health.clear("spool")
         await asyncio.sleep(HOUSEKEEPING_S)
 
 

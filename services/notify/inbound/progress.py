@@ -58,6 +58,7 @@ async def status(app: App) -> Json:
         waiting = await views.waiting(conn)
         dead, attacks = await app.dead_letters.count(conn), await views.attempts(conn)
         late = await app.timers.overdue(conn)
+        failed = await views.answers_failed(conn)
     now = app.clock.now()
     return {
         "schema": "municipio/service-status/1",
@@ -71,6 +72,7 @@ async def status(app: App) -> Json:
         "messages_overdue": overdue,
         "dead_letters": dead,
         "attempts_on_authority": attacks,
+        "answers_failed": failed,
         "late_timers": late,
         "door_connected": app.pull.is_connected if app.pull else False,
         "municipalities": towns,

@@ -19,8 +19,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import MessageState
-from services.notify.inbound.writers import find_writer, town_of, towns_of
-from services.notify.outbound import callback_token
+from services.notify.inbound.writers import ANY_TOWN, find_writer, town_of, towns_of
+from services.notify.outbound import audit, callback_token
 from services.notify.outbound.callback_token import PARAMETER, Subject, TokenError
 from services.notify.outbound.deliveries import Deliveries
 from services.notify.outbound.outcomes import Heard, Outcomes, Status
@@ -37,6 +37,7 @@ PAUSE_S: Final = 0.5
 KEPT: Final = timedelta(days=30)
 PRUNE_EVERY_ROUNDS: Final = 2_400
 STATUS: Final = "message-status"
+FAILED: Final = "failed: "
 Form = Mapping[str, Sequence[str]]
 
 
@@ -137,9 +138,10 @@ class Resolver:
         """Work off all that waits; return how many requests that were."""
         done = 0
         while ids := await self._waiting():
-            for batch in _batches(ids):
-                await self._batch(batch)
-                done += len(batch)
+            worked = sum([await self._batch(batch) for batch in _batches(ids)])
+            if not worked:  # another replica holds them all: look again when there is news, or later
+                break
+            done += worked
         return done
 
     async def waiting(self, conn: AsyncConnection) -> int:
@@ -166,37 +168,55 @@ class Resolver:
             rows = await conn.execute(wanted.order_by(i.received_at, i.id).limit(BATCH))
             return [(row.municipality, row.id, row.kind) for row in rows]
 
-    async def _batch(self, batch: Sequence[tuple[str, str, str]]) -> None:
+    async def _batch(self, batch: Sequence[tuple[str, str, str]]) -> int:
         """Work off a batch in one transaction; if one of it fails for a bug of ours, each on its own."""
         try:
-            await self._transaction(batch)
+            return await self._transaction(batch)
         except Retriable:
             raise
-        except Exception:
-            for each in batch:
-                await self._alone(each)
+        except Exception as err:
+            log.exception("notify.answers_failed_together", count=len(batch), error=type(err).__name__)
+            return sum([await self._alone(each) for each in batch])
 
-    async def _alone(self, key: tuple[str, str, str]) -> None:
+    async def _alone(self, key: tuple[str, str, str]) -> int:
         try:
-            await self._transaction([key])
+            return await self._transaction([key])
         except Retriable:
             raise
         except Exception as err:
             log.exception("notify.answer_failed", door_id=key[1], kind=key[2], error=type(err).__name__)
             async with self._db.transaction() as conn:
-                await self._done(conn, key[0], [key[1]], f"failed: {type(err).__name__}")
+                await self._done(conn, key[0], [key[1]], f"{FAILED}{type(err).__name__}")
+                await self._show(conn, key, type(err).__name__)
+            return 1
 
-    async def _transaction(self, batch: Sequence[tuple[str, str, str]]) -> None:
+    async def _show(self, conn: AsyncConnection, key: tuple[str, str, str], error: str) -> None:
+        """Write down for people that what somebody answered had no effect: nobody else will tell them."""
+        town, door_id, kind = key
+        for each in self._senders() if town == ANY_TOWN else (town,):
+            await audit.note(
+                conn,
+                each,
+                actor="notify",
+                action="answer.failed",
+                object_id=door_id,
+                detail={"kind": kind, "error": error},
+                at=self._store.clock.now(),
+            )
+
+    async def _transaction(self, batch: Sequence[tuple[str, str, str]]) -> int:
         i = door_inbox.c
         keys = [(town, id_) for town, id_, _ in batch]
         mine = sa.select(door_inbox).where(sa.tuple_(i.municipality, i.id).in_(keys), _UNPROCESSED)
         mine = mine.order_by(i.received_at, i.id).with_for_update(skip_locked=True)
         async with self._db.transaction() as conn, self._store.events.packed(conn):
             done: dict[tuple[str, str], list[str]] = defaultdict(list)
-            for row in (await conn.execute(mine)).all():
+            rows = (await conn.execute(mine)).all()
+            for row in rows:
                 done[row.municipality, await self._one(conn, row)].append(row.id)
             for (town, outcome), ids in done.items():
                 await self._done(conn, town, ids, outcome)
+        return len(rows)
 
     async def _one(self, conn: AsyncConnection, row: Any) -> str:
         form: Form = json.loads(self._cipher.open(row.params_enc))

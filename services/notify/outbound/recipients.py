@@ -103,11 +103,14 @@ async def group_of(conn: AsyncConnection, municipality: str, zones: Sequence[str
 
 
 async def opt_out(conn: AsyncConnection, municipality: str, recipient_id: str, at: datetime) -> bool:
-    """Stop texts to a resident; say whether that changed anything."""
-    r = recipient.c
-    mine = (r.municipality == municipality) & (r.recipient_id == recipient_id)
+    """Stop texts to a resident's phone, under whatever rows it is known here; say whether any changed."""
+    r, same = recipient.c, recipient.alias("same")
+    phone = sa.select(same.c.phone_index).where(
+        same.c.municipality == municipality, same.c.recipient_id == recipient_id, same.c.kind == RESIDENT
+    )
+    mine = (r.municipality == municipality) & r.phone_index.in_(phone)
     change = sa.update(recipient).where(mine, r.kind == RESIDENT, r.opted_out.is_(False))
-    return (await conn.execute(change.values(opted_out=True, opted_out_at=at))).rowcount == 1
+    return (await conn.execute(change.values(opted_out=True, opted_out_at=at))).rowcount > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS received (
     taken_at TEXT
 );
 CREATE INDEX IF NOT EXISTS received_waiting ON received (seq) WHERE taken_at IS NULL;
+CREATE TABLE IF NOT EXISTS written (id INTEGER PRIMARY KEY, at TEXT NOT NULL);
 """
 
 
@@ -110,8 +112,15 @@ class Spool:
         return await self._run(lambda: self._read(seq, limit))
 
     async def take(self, ids: Sequence[str]) -> int:
-        """Wipe what notify has in its own database; return how many rows that were."""
-        return await self._run(lambda: self._wipe(ids))
+        """Wipe what notify has in its own database; return how many rows that were.
+
+        Raises:
+            DatabaseBusy: It could not be written (disk full, locked); nothing was wiped.
+        """
+        try:
+            return await self._run(lambda: self._wipe(ids))
+        except sqlite3.Error as err:
+            raise _busy(err) from err
 
     async def waiting(self) -> int:
         count = "SELECT count(*) FROM received WHERE taken_at IS NULL"
@@ -123,6 +132,14 @@ class Spool:
         return await self._run(
             lambda: self._db.execute("DELETE FROM received WHERE taken_at < ?", (before,)).rowcount
         )
+
+    async def probe(self) -> None:
+        """Write something for certain, as a request would be.
+
+        Raises:
+            sqlite3.Error: The disk or the file takes nothing.
+        """
+        await self._run(self._touch)
 
     async def close(self) -> None:
         """Write what was accepted and close the file."""
@@ -149,8 +166,7 @@ class Spool:
 
     def _insert(self, requests: Iterable[Request]) -> list[bool]:
         stored: list[bool] = []
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for each in requests:
                 done = self._db.execute(
                     "INSERT INTO received (id, kind, received_at, url, form) VALUES (?, ?, ?, ?, ?)"
@@ -158,12 +174,19 @@ class Spool:
                     (each.id, each.kind, each.received_at.isoformat(), each.url, json.dumps(each.form)),
                 )
                 stored.append(done.rowcount == 1)
+        return stored
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what is written inside, or leave nothing open: the next writer must be able to begin."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             self._db.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        return stored
 
     def _read(self, seq: int, limit: int) -> list[Spooled]:
         rows = self._db.execute(
@@ -178,16 +201,23 @@ class Spool:
 
     def _wipe(self, ids: Sequence[str]) -> int:
         now = datetime.now(UTC).isoformat()
-        self._db.execute("BEGIN IMMEDIATE")
-        wiped = self._db.executemany(
-            "UPDATE received SET taken_at = ?, form = '{}', url = '' WHERE id = ? AND taken_at IS NULL",
-            [(now, each) for each in ids],
-        ).rowcount
-        self._db.execute("COMMIT")
-        return wiped
+        with self._transaction():
+            return self._db.executemany(
+                "UPDATE received SET taken_at = ?, form = '{}', url = '' WHERE id = ? AND taken_at IS NULL",
+                [(now, each) for each in ids],
+            ).rowcount
+
+    def _touch(self) -> None:
+        with self._transaction():
+            now = datetime.now(UTC).isoformat()
+            self._db.execute("INSERT OR REPLACE INTO written (id, at) VALUES (1, ?)", (now,))
+
+
+def _busy(err: sqlite3.Error) -> DatabaseBusy:
+    return DatabaseBusy(f"the spool takes nothing: {type(err).__name__}")
 
 
 def _fail(batch: Sequence[tuple[Request, asyncio.Future[bool]]], err: sqlite3.Error) -> None:
     for _, done in batch:
         if not done.done():
-            done.set_exception(DatabaseBusy(f"the spool takes nothing: {type(err).__name__}"))
+            done.set_exception(_busy(err))

@@ -247,3 +247,9 @@ async def attempts(conn: AsyncConnection) -> int:
     count = sa.select(sa.func.count()).select_from(audit)
     count = count.where(audit.c.action.in_(("authority.refused", "decision.forged")))
     return int((await conn.execute(count)).scalar_one())
+
+
+async def answers_failed(conn: AsyncConnection) -> int:
+    """Return how many answers had no effect for a fault of ours; the audit names each."""
+    count = sa.select(sa.func.count()).select_from(audit).where(audit.c.action == "answer.failed")
+    return int((await conn.execute(count)).scalar_one())

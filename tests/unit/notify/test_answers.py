@@ -17,10 +17,10 @@ from services.notify.inbound.door import Door
 from services.notify.inbound.resolve import Resolver
 from services.notify.inbound.spool_pull import DoorAway, SpoolPull
 from services.notify.inbound.writers import town_of, towns_of
-from services.notify.outbound import callback_token
+from services.notify.outbound import callback_token, views
 from services.notify.outbound.callback_token import Subject
 from services.notify.outbound.spool import Spool
-from services.notify.tables import code, door_inbox, recipient
+from services.notify.tables import audit, code, door_inbox, recipient
 from services.runtime.health import Health
 from tests.support.postgres import fresh_database, postgres  # noqa: F401 - a fixture
 from tests.unit.notify.delivery_rig import CIPHER, OURS, START, TOWN, rig
@@ -263,6 +263,24 @@ async def test_a_bug_with_one_answer_does_not_hold_up_the_next(chain):
     await chain.settle()
     said = {kind: outcome for _, kind, outcome in await chain.outcomes()}
     assert said == {"message-in": "failed: KeyError", "message-status": "applied"}
+    async with chain.rig.db.reading() as conn:
+        shown = (await conn.execute(sa.select(audit))).mappings().all()
+        assert await views.answers_failed(conn) == len(shown)
+    told = {(row["municipality"], row["action"], row["detail"]["error"]) for row in shown}
+    assert told == {(TOWN, "answer.failed", "KeyError"), ("otra", "answer.failed", "KeyError")}
+
+
+async def test_what_another_replica_holds_is_left_to_it(chain):
+    """Rows that are locked are not looked at again and again: the turn ends."""
+    if chain.rig.db.dialect == "sqlite":
+        pytest.skip("SQLite locks no rows")
+    await chain.person()
+    await chain.text("SI 4711")
+    await chain.pull.pull()
+    async with chain.rig.db.transaction() as other:
+        await other.execute(sa.select(door_inbox).with_for_update())
+        assert await asyncio.wait_for(chain.resolver.turn(), 5) == 0
+    assert await chain.resolver.turn() == 1
 
 
 async def test_what_came_in_is_sealed_at_rest(chain):

@@ -13,6 +13,7 @@ from twilio.request_validator import RequestValidator
 from schemas.vocabulary import Channel, Purpose
 from services.notify.carrier_settings import CarrierSettings
 from services.notify.inbound.door import Door
+from services.notify.inbound.door_process import keep_house
 from services.notify.outbound import callback_token
 from services.notify.outbound.callback_token import Subject
 from services.notify.outbound.spool import Request, Spool
@@ -249,6 +250,51 @@ async def test_words_are_wiped_when_they_are_taken(tmp_path):
     rows = sqlite3.connect(tmp_path / "door.sqlite").execute("SELECT form FROM received").fetchall()
     assert rows == [("{}",)]
     assert b"Salada" not in (tmp_path / "door.sqlite").read_bytes()
+
+
+class FullDisk:
+    """A connection on a disk that is full for every statement that begins with one of these words."""
+
+    def __init__(self, db):
+        self._db, self.words = db, ("UPDATE", "INSERT", "DELETE")
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+    def execute(self, said, *more):
+        if said.startswith(self.words):
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._db.execute(said, *more)
+
+    def executemany(self, said, *more):
+        return self.execute(said) if said.startswith(self.words) else self._db.executemany(said, *more)
+
+
+async def test_a_disk_full_on_acknowledgement_does_not_close_the_door_for_ever(tmp_path):
+    """Nothing stays open behind an error: the next request is stored."""
+    spool, at = Spool(tmp_path / "door.sqlite"), datetime(2024, 5, 6, tzinfo=UTC)
+    assert await spool.add(Request("id-1", "x", at, "/", {}))
+    true, spool._db = spool._db, FullDisk(spool._db)
+    with pytest.raises(DatabaseBusy):
+        await spool.take(["id-1"])
+    spool._db = true
+    assert await spool.add(Request("id-2", "x", at, "/", {}))
+    assert await spool.take(["id-1", "id-2"]) == 2
+    await spool.close()
+
+
+async def test_a_spool_that_takes_nothing_is_not_alive(tmp_path):
+    """Reading still works on a full disk; the door must not look well because of that."""
+    spool, health = Spool(tmp_path / "door.sqlite"), Health("door", monotonic=lambda: 0.0)
+    spool._db = FullDisk(spool._db)
+    house = asyncio.create_task(keep_house(spool, health))
+    async with asyncio.timeout(5):
+        while health.ready().is_well:
+            await asyncio.sleep(0)
+    assert "cannot be written" in health.ready().troubles["spool"]
+    house.cancel()
+    spool._db.words = ()
+    await spool.close()
 
 
 async def test_many_at_once_share_a_commit(tmp_path):

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from schemas.vocabulary import IncidentKind
+from services.notify.tables import recipient
 from services.runtime.errors import OursMalformed
 from services.runtime.records import Record
 from services.runtime.signing import generate_keys, load_signer
@@ -102,6 +104,21 @@ async def test_river_words_are_no_opt_out(tmp_path: Path) -> None:
         states = {row["recipient_id"]: row["state"] for row in await notify.messages(purpose="warning")}
         assert states["z-001-r1"] == "suppressed"
         assert states["z-001-r2"] == "planned"
+
+
+async def test_one_phone_under_two_rows_opts_out_of_both(tmp_path: Path) -> None:
+    """Who is listed twice wrote once; the person on duty with the same phone is still paged."""
+    async with rig(tmp_path, safe_release=False) as notify:
+        async with notify.app.db.transaction() as conn:
+            first = sa.select(recipient.c.phone_index).where(recipient.c.recipient_id == "z-001-r1")
+            index = (await conn.execute(first)).scalar_one()
+            same = recipient.c.recipient_id.in_(("z-001-r2", "ana"))
+            await conn.execute(sa.update(recipient).where(same).values(phone_index=index))
+        await notify.says("z-001-r1", "Alto")
+        await notify.says("z-001-r1", "2")
+        async with notify.app.db.reading() as conn:
+            out = sa.select(recipient.c.recipient_id).where(recipient.c.opted_out)
+            assert sorted((await conn.execute(out)).scalars()) == ["z-001-r1", "z-001-r2"]
 
 
 async def test_staff_cannot_opt_out(tmp_path: Path) -> None:
