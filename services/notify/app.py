@@ -111,6 +111,7 @@ class App:
             senders=self.senders,
             on_reply=functools.partial(replies.on_reply, self),
             on_keypress=functools.partial(replies.on_keypress, self),
+            on_link=functools.partial(replies.on_link, self),
         )
         self.relay = Relay(
             db,

@@ -43,12 +43,12 @@ def river_rises(town: Town, *, at_the_ford: bool) -> None:
 def say_who_hears_of_level_2(town: Town) -> None:
     town.phone("ana").expects_sms("flood", "Preparación").stays_silent()
     town.phone("ana").expects_call("Preparación").stays_silent()
-    town.phone("brigada-norte").expects_sms("desagües")
+    town.phone("brigada-norte").expects_sms("desagües").replies("OK {code}")
 
 
 def say_who_hears_of_level_3(town: Town) -> None:
-    town.phone("brigada-norte").expects_sms("megáfono en la zona")
-    town.phone("brigada-sur").expects_sms("Abrir el refugio")
+    town.phone("brigada-norte").expects_sms("megáfono en la zona").replies("OK {code}")
+    town.phone("brigada-sur").expects_sms("Abrir el refugio").replies("OK {code}")
 
 
 def night_goes_on(town: Town, *, hours: float) -> None:

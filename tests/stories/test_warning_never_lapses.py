@@ -72,6 +72,7 @@ def test_a_closed_incident_leaves_its_warning_in_force(town: Town) -> None:
     town.wait(minutes=30)
     incident_id = warning_of(town)["incident_id"]
     assert "applied" == town.decides("ana", incident_id, "close")
+    town.phone("brigada-norte").expects_sms("cancelada", "cerrado")
     assert "authorised" == warning_of(town)["state"]
     town.wait(hours=4, minutes=40)
     for person in ("ana", "beto", "carla"):

@@ -96,7 +96,7 @@ def test_five_wrong_codes_lock(town: Town) -> None:
 def test_words_we_do_not_know_get_one_helpful_answer(town: Town) -> None:
     """Five puzzled texts are not five answers; and the question stays open."""
     question, ana = flood(town), town.phone("ana")
-    for words in ("que pasa", "hola?", "no entiendo", "🌊🌊", "si"):
+    for words in ("que pasa", "hola?", "no entiendo", "🌊🌊", "si pero como"):
         ana.says(words)
     ana.expects_sms("Ejemplo: OK 4712")
     question.replies("SI {code}")

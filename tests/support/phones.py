@@ -41,7 +41,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "renewal": r"sigue el aviso|sigue hasta",
     }
 )
-CODE: Final = re.compile(r"\b(?:SI|OK|NO|PASO)\s+(\d{4})\b")
+CODE: Final = re.compile(r"\b(?:SI|OK|NO|PASO|VOY|SALIMOS)\s+(\d{4})\b")
 
 
 class Unexpected(AssertionError):

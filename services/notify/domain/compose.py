@@ -13,11 +13,13 @@ from schemas.events.incidents import Evidence, IncidentSnapshot
 from schemas.events.warnings import WarningSnapshot
 from schemas.municipality.folder import Municipality
 from schemas.municipality.town import SafeRelease
-from schemas.vocabulary import Channel, EvidenceSource, IncidentKind
+from schemas.vocabulary import Channel, EvidenceSource, IncidentKind, Purpose
 from services.notify.domain.catalogue import Catalogue
 from services.notify.domain.render import finished, river_of, stamped, until
+from services.notify.domain.segments import segments_of
 
 _LONGEST = 1500
+LINKED_SEGMENTS = 2
 
 
 def page(
@@ -113,6 +115,12 @@ def with_reasons(text: str, reasons: Sequence[Reason], catalogue: Catalogue) -> 
     for reason in reasons:
         text = catalogue.text("authority.why").format(text=text, reason=reason.text)
     return text
+
+
+def has_room(said: str, linked: str, purpose: Purpose) -> bool:
+    """Say whether a text may carry its link: a page may grow to two segments, nothing else may grow."""
+    most = LINKED_SEGMENTS if purpose is Purpose.PAGE else segments_of(said)
+    return segments_of(linked) <= most
 
 
 def for_channel(

@@ -1,7 +1,7 @@
 """What leaves first, and how long a message is worth sending. Pure.
 
 The carrier's queue has no lanes, so ours must: a broadcast never delays a coordinator's page, a correction
-overtakes what it corrects.
+overtakes what it corrects, and an order to come out overtakes everything.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from schemas.vocabulary import Level, Purpose
 
+WITHDRAW: Final = -1
 PEOPLE: Final = 0
 CORRECTION: Final = 1
 WARNING_IMPACT: Final = 2
@@ -21,6 +22,7 @@ _LIFE: Final = {
     Purpose.PAGE: timedelta(minutes=15),
     Purpose.AUTHORITY: timedelta(minutes=15),
     Purpose.TASK: timedelta(hours=1),
+    Purpose.WITHDRAW: timedelta(hours=1),
     Purpose.REPLY: timedelta(minutes=10),
     Purpose.WARNING: timedelta(hours=1),
     Purpose.RENEWAL: timedelta(hours=1),
@@ -31,6 +33,8 @@ _LIFE: Final = {
 
 def lane_of(purpose: Purpose, level: Level = Level.ACT) -> int:
     """Return the lane of a message; a lower one leaves first."""
+    if purpose is Purpose.WITHDRAW:
+        return WITHDRAW
     if purpose is Purpose.CORRECTION:
         return CORRECTION
     if purpose is Purpose.WARNING:

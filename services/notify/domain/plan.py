@@ -96,6 +96,7 @@ class TaskPlan:
     title: str
     site: str | None
     due_at: datetime | None
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,7 @@ def _tasks(
             title=row.title,
             site=incident.site,
             due_at=now + timedelta(seconds=row.due_s) if row.due_s else None,
+            level=level_plan.level,
         )
         for row in level_plan.tasks
     ]

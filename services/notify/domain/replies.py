@@ -62,12 +62,14 @@ class Reading:
 
     Attributes:
         without_code: A word of ours stood there without its code; worth a hint of its own.
+        bare: The message is that one word and nothing else: enough where only one question is open.
     """
 
     answers: tuple[Answer, ...] = ()
     wish: Wish = Wish.NONE
     verify_code: str | None = None
     without_code: bool = False
+    bare: Say | None = None
 
     @property
     def understood(self) -> bool:
@@ -76,14 +78,29 @@ class Reading:
 
 def read(text: str) -> Reading:
     """Return what this SMS says."""
-    plain = _plain(text)
-    words = _TOKEN.findall(plain)
-    wish = _wish(plain)
+    spelt = plain(text)
+    words = _TOKEN.findall(spelt)
+    wish = _wish(spelt)
     if wish is not Wish.NONE:
-        return Reading(wish=wish, verify_code=plain.split()[1] if wish is Wish.VERIFY else None)
+        return Reading(wish=wish, verify_code=spelt.split()[1] if wish is Wish.VERIFY else None)
     answers = _answers(words)
     without_code = not answers and any(word in WORDS for word in words) and not _codes(words)
-    return Reading(answers=answers, without_code=without_code)
+    return Reading(answers=answers, without_code=without_code, bare=_bare(words))
+
+
+def plain(text: str) -> str:
+    """Upper case, no accents (ñ stays), one space between words, a word and its code apart."""
+    kept = unicodedata.normalize("NFC", text[:1600]).upper().replace("Ñ", "\0")
+    bare = "".join(ch for ch in unicodedata.normalize("NFKD", kept) if not unicodedata.combining(ch))
+    spaced = re.sub(r"[^A-Z0-9\0]+", " ", bare)
+    apart = re.sub(r"\b(SI|NO|PASO|OK)(\d{4})\b", r"\1 \2", spaced)
+    return apart.replace("\0", "Ñ").strip()
+
+
+def _bare(words: list[str]) -> Say | None:
+    """``SI`` alone, or ``ok recibido``; not ``si llueve``, which says something else."""
+    said = {WORDS.get(word) for word in words}
+    return said.pop() if len(said) == 1 else None
 
 
 def _answers(words: list[str]) -> tuple[Answer, ...]:
@@ -115,22 +132,13 @@ def _codes(words: list[str]) -> list[str]:
     return [word for word in words if _CODE.fullmatch(word)]
 
 
-def _wish(plain: str) -> Wish:
-    if plain in _MAYBE_OPT_OUT:
+def _wish(spelt: str) -> Wish:
+    if spelt in _MAYBE_OPT_OUT:
         return Wish.OPT_OUT_PERHAPS
-    if plain in _OPT_OUT:
+    if spelt in _OPT_OUT:
         return Wish.OPT_OUT
-    if plain in {"1", "2"}:
-        return Wish.CHOICE_1 if plain == "1" else Wish.CHOICE_2
-    if re.fullmatch(r"(VERIFICAR|VERIFICA|VERIFY) [A-Z0-9]{4}", plain):
+    if spelt in {"1", "2"}:
+        return Wish.CHOICE_1 if spelt == "1" else Wish.CHOICE_2
+    if re.fullmatch(r"(VERIFICAR|VERIFICA|VERIFY) [A-Z0-9]{4}", spelt):
         return Wish.VERIFY
     return Wish.NONE
-
-
-def _plain(text: str) -> str:
-    """Upper case, no accents (ñ stays), one space between words, a word and its code apart."""
-    kept = unicodedata.normalize("NFC", text[:1600]).upper().replace("Ñ", "\0")
-    bare = "".join(ch for ch in unicodedata.normalize("NFKD", kept) if not unicodedata.combining(ch))
-    spaced = re.sub(r"[^A-Z0-9\0]+", " ", bare)
-    apart = re.sub(r"\b(SI|NO|PASO|OK)(\d{4})\b", r"\1 \2", spaced)
-    return apart.replace("\0", "Ñ").strip()

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from schemas.events.base import Reason
 from schemas.events.decisions import CoordinatorDecided
 from schemas.vocabulary import Channel, Purpose, Ruling, Verb, Via
-from services.notify.domain import names
+from services.notify.domain import crews, names
 from services.notify.domain.authority import operator_of_person
+from services.notify.domain.crew_words import Statement, Word
 from services.notify.domain.replies import Say
-from services.notify.flows import alerting, deciding, tasking
-from services.notify.outbound import alerts, audit, messages, requests, warnings
+from services.notify.flows import alerting, crew_messages, crew_says, deciding, tasking
+from services.notify.flows.outcome import Outcome
+from services.notify.outbound import alerts, audit, messages, requests, tasks, warnings
 from services.notify.outbound.alerts import Alert
 from services.notify.outbound.codes import Code
 from services.notify.work import Work
 
+_VIA: Final = {Channel.SMS: Via.SMS, Channel.VOICE: Via.CALL, Channel.LINK: Via.LINK}
 _VERBS: Final = {Say.APPROVE: Verb.APPROVE, Say.REJECT: Verb.REJECT, Say.PASS: Verb.PASS}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was made of an answer. ``text`` names the catalogue's reply to it; ``None``: no reply."""
-
-    name: str
-    text: str | None = None
-    parts: Mapping[str, object] = field(default_factory=dict)
-    subject: str | None = None
-    incident_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +32,11 @@ class Subject:
     task_id: str | None = None
 
     @staticmethod
-    def of_alert(row: Alert) -> Subject:
-        return Subject(row, request_id=row.request_id)
+    async def of_alert(work: Work, row: Alert) -> Subject:
+        task = None
+        if row.purpose in {Purpose.TASK, Purpose.WITHDRAW}:
+            task = await tasking.of_alert(work, row)
+        return Subject(row, request_id=row.request_id, task_id=task.task_id if task else None)
 
     @staticmethod
     async def of_code(work: Work, code: Code) -> Subject | None:
@@ -52,12 +46,21 @@ class Subject:
             request = await requests.find(work.conn, work.municipality, code.subject_id)
             alert_id = request.alert_id if request else None
         elif code.subject_kind == tasking.TASK:
-            alert_id = tasking.alert_of(work, code.incident_id, code.subject_id)
+            alert_id = await _alert_of_task(work, code)
         row = await alerts.find(work.conn, work.municipality, alert_id) if alert_id else None
         if row is None:
             return None
         task_id = code.subject_id if code.subject_kind == tasking.TASK else None
         return Subject(row, request_id=row.request_id, task_id=task_id)
+
+
+async def _alert_of_task(work: Work, code: Code) -> str | None:
+    held = await tasks.find(work.conn, work.municipality, code.subject_id)
+    if held is None:
+        return None
+    asked = (held.assignee_id, *held.tried)
+    mine = (crew for crew in asked if crews.speaks_for(work.town, code.person_id, crew))
+    return crew_messages.alert_of(work, held, next(mine, held.assignee_id))
 
 
 async def apply(
@@ -78,7 +81,7 @@ async def apply(
     if say is Say.ACKNOWLEDGE or (subject.request_id is None and say is Say.APPROVE):
         return await _acknowledge(work, subject, person_id, channel, reply_id)
     if subject.task_id is not None:
-        return Outcome("task_declined", subject=subject.task_id, incident_id=row.incident_id)
+        return await crew_says.say(work, subject.task_id, person_id, Statement(Word.DECLINE))
     if subject.request_id is None:
         return await _pass_page(work, row, person_id)
     return await _decide(work, subject, person_id, say, channel=channel, reply_id=reply_id, code=code)
@@ -90,7 +93,7 @@ async def _acknowledge(
     row = subject.alert
     await alerting.acknowledge(work, row, person_id, channel, reply_id)
     if subject.task_id is not None:
-        await tasking.accept(work, subject.task_id, person_id)
+        return await crew_says.accept(work, subject.task_id, person_id)
     return Outcome("acknowledged", subject=row.alert_id, incident_id=row.incident_id)
 
 
@@ -125,7 +128,7 @@ async def _decide(
         verb=_VERBS[say],
         operator_id=operator.id,
         decided_at=work.now,
-        via=Via.SMS if channel is Channel.SMS else Via.CALL,
+        via=_VIA[channel],
         request_id=subject.request_id,
         content_hash=await _asked_hash(work, subject),
     )
@@ -180,3 +183,38 @@ async def _reply_to(
         work.conn, work.municipality, request.warning_id, request.version
     )
     return "reply.approved", {"phones": asked.audience.phones if asked else "?"}
+
+
+async def said_of_task(
+    work: Work, subject: Subject, person_id: str, said: Statement, *, channel: Channel, reply_id: str
+) -> Outcome:
+    """Do what a crew says of its task, and mark the messages that asked as answered."""
+    row = subject.alert
+    work = work.about(exercise_id=row.exercise_id, correlation_id=work.correlation_id)
+    asked = await messages.of_person(work.conn, work.municipality, row.alert_id, person_id)
+    await messages.answered(work.app.deliveries, work.conn, work.municipality, asked, work.now)
+    await alerting.acknowledge(work, row, person_id, channel, reply_id)
+    return await crew_says.say(work, subject.task_id or "", person_id, said)
+
+
+async def withdraw(
+    work: Work, person_id: str, incident_id: str, *, channel: Channel, reply_id: str
+) -> Outcome:
+    """Order the crews of an incident out, in the name of who wrote."""
+    operator = operator_of_person(work.town, person_id, work.now)
+    if operator is None:
+        reason = "usted no tiene un cargo que ordene el repliegue."
+        return Outcome("no_office", "reply.refused", {"reason": reason}, incident_id=incident_id)
+    said = CoordinatorDecided(
+        decision_id=names.derived("decision", work.municipality, reply_id, "withdraw", incident_id),
+        incident_id=incident_id,
+        verb=Verb.WITHDRAW,
+        operator_id=operator.id,
+        decided_at=work.now,
+        via=_VIA[channel],
+    )
+    verdict = await deciding.receive(work, said, publish=True)
+    reason = verdict.reasons[0].text if verdict.reasons else "espere"
+    if verdict.ruling is not Ruling.APPLIED:
+        return Outcome("withdraw_refused", "reply.refused", {"reason": reason}, said.decision_id, incident_id)
+    return Outcome("withdraw_applied", "reply.withdrawn", {"called": reason}, said.decision_id, incident_id)

@@ -14,7 +14,7 @@ from services.notify.domain.authority import Bound, release_for
 from services.notify.domain.plan import PagePlan, RequestPlan
 from services.notify.domain.warning import Step, move
 from services.notify.flows import alerting
-from services.notify.flows.questions import RELEASE
+from services.notify.flows.questions import RELEASE, UNANSWERED
 from services.notify.outbound import recipients, requests, warnings
 from services.notify.outbound.requests import Request
 from services.notify.work import Work
@@ -125,4 +125,8 @@ async def _open(work: Work, event: WarningRequested, purpose: Purpose, reasons: 
         expires_at=work.now + _OPEN_FOR,
     )
     await requests.add(work.conn, work.municipality, request)
+    if purpose is Purpose.WARNING:  # A renewal that nobody answers is applied by its own rule.
+        due_at = min(event.valid_until, request.expires_at)
+        timers = work.app.timers
+        await timers.set(work.conn, work.municipality, UNANSWERED, request.request_id, "end", due_at)
     return request

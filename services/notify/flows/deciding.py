@@ -11,10 +11,11 @@ from schemas.events.base import Reason
 from schemas.events.decisions import CoordinatorDecided, DecisionRuled
 from schemas.events.warnings import Authority
 from schemas.vocabulary import TRIAGE_VERBS, Purpose, Ruling, Verb, WarningState
+from services.notify.domain import crews
 from services.notify.domain.authority import right_of_operator
 from services.notify.domain.render import MixedMessage
 from services.notify.domain.warning import Step, may, move
-from services.notify.flows import alerting, issuing, questions
+from services.notify.flows import alerting, issuing, questions, withdrawing
 from services.notify.outbound import alerts, audit, decisions, incidents, requests, warnings
 from services.notify.outbound.incidents import HeldIncident
 from services.notify.outbound.requests import Request
@@ -86,6 +87,8 @@ async def _try(work: Work, said: CoordinatorDecided) -> Verdict:
             return await _on_request(work, said, held, right.authority, right.reasons)
         if said.verb in {Verb.RENEW, Verb.CORRECT, Verb.LIFT}:
             return await _on_warning(work, said, held, right.authority, right.reasons)
+        if said.verb is Verb.WITHDRAW:
+            return await _withdraw(work, said, held, right.reasons)
     except MixedMessage as err:
         mixed = Reason(code="decision.mixed_message", text=f"No sale: {err}.")
         return await _rule(work, said, Ruling.REFUSED, (mixed,))
@@ -180,6 +183,21 @@ async def _signatures_left(work: Work, said: CoordinatorDecided, request: Reques
     if len(signed) >= needed:
         return None
     return Reason(code="request.signatures", text=f"Firma {len(signed)} de {needed}: falta otra persona.")
+
+
+async def _withdraw(
+    work: Work, said: CoordinatorDecided, held: HeldIncident, reasons: Sequence[Reason]
+) -> Verdict:
+    """Call the crews out. No version refuses this: who is inside comes out whatever else has changed."""
+    operator = work.town.operator_of.get(said.operator_id)
+    ordered_by = operator.person_id if operator else None
+    called = await withdrawing.order(work, held.snapshot, said.decision_id, ordered_by)
+    if not called:
+        text = "No hay brigadas en el directorio: no se llamó a nadie."
+        return await _rule(work, said, Ruling.REFUSED, (Reason(code="withdraw.nobody", text=text),))
+    names = ", ".join(crews.name_of(work.town, crew) for crew in called)
+    why = Reason(code="withdraw.called", text=f"Repliegue enviado: {names}.")
+    return await _rule(work, said, Ruling.APPLIED, (why, *reasons))
 
 
 async def _pass(work: Work, said: CoordinatorDecided, request: Request) -> Verdict:

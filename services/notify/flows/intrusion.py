@@ -28,7 +28,10 @@ _PAGE_EVERY: Final = timedelta(hours=1)
 async def note(
     app: App, conn: AsyncConnection, municipality: str, record: Record, refused: Refused, at: datetime
 ) -> None:
-    """Audit an unsigned or forged record, and page who is on duty, at most once an hour per town."""
+    """Audit an unsigned or forged record, and page who is on duty, at most once an hour per town.
+
+    One that names no town we know may be meant for any: every town's person on duty is paged.
+    """
     recent = await audit.count_since(conn, municipality, _ATTEMPT, at - _PAGE_EVERY)
     await audit.note(
         conn,
@@ -39,8 +42,9 @@ async def note(
         detail={"reason": refused.reason, "detail": refused.detail},
         at=at,
     )
-    if municipality in app.towns and recent == 0:
-        await _page(app, conn, municipality, record, at)
+    if recent == 0:
+        for town in [municipality] if municipality in app.towns else sorted(app.towns):
+            await _page(app, conn, town, record, at)
 
 
 async def _page(app: App, conn: AsyncConnection, municipality: str, record: Record, at: datetime) -> None:

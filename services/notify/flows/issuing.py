@@ -26,7 +26,7 @@ from services.notify.domain.lint import lint_free, refused
 from services.notify.domain.plan import protocol_for
 from services.notify.domain.render import Words, stamped, zone_texts
 from services.notify.domain.segments import segments_of
-from services.notify.domain.warning import Step, material_change, move, renewal
+from services.notify.domain.warning import NotAllowed, Step, material_change, may, move, renewal
 from services.notify.flows import broadcasting, questions
 from services.notify.outbound import broadcasts, incidents, recipients, requests, warnings
 from services.notify.outbound.broadcasts import Source
@@ -55,6 +55,8 @@ async def authorise(
     if asked is None or head is None or held is None:
         return (Reason(code="request.unknown", text="No se encuentra lo que se pidió autorizar."),)
     why = await _no_longer_fits(work, request, asked, held.snapshot)
+    if why is None and not may(head.state, Step.AUTHORISE):
+        why = NotAllowed(head.state, Step.AUTHORISE).reason
     if why is not None:
         await questions.void(work, request, why)
         await questions.ask_again(work, request.incident_id)
@@ -106,6 +108,8 @@ async def renew(
         return (Reason(code="renew.past", text="La nueva hora de fin ya pasó."),)
     request = await requests.pending(work.conn, work.municipality, head.incident_id, Purpose.RENEWAL)
     asked = request and until is None and await _asked_words(work, request)
+    if request is not None and until is None and asked is None and authority.operator_id is not None:
+        return await _ask_renewal_again(work, request)
     if asked:
         ends_at = asked.valid_until
     snapshot = await renewed(work, head, in_force, held, ends_at, words=asked.texts if asked else None)
@@ -188,6 +192,16 @@ async def _asked_words(work: Work, request: Request) -> WarningSnapshot | None:
         return None
     bound = Bound(asked.incident_id, asked.incident_version, asked.zones, asked.texts, asked.audience.digest)
     return asked if bound.content_hash == request.content_hash else None
+
+
+async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
+    """A yes is to the words that were asked about: other words are another question."""
+    text = "Lo pedido ya no es byte por byte lo que saldría: se pregunta de nuevo."
+    why = Reason(code="request.content_changed", text=text)
+    await questions.void(work, request, why)
+    timers = work.app.timers
+    await timers.set(work.conn, work.municipality, RENEW_ASK, request.warning_id, "end", work.now)
+    return (why,)
 
 
 async def correct(

@@ -14,6 +14,10 @@ from services.notify.work import Work
 
 RELEASE: Final = "release"
 REPLAN: Final = "replan"
+UNANSWERED: Final = "request_ends"
+
+# Words that nobody answered are asked afresh this often; then only news of the incident ask again.
+MOST_UNANSWERED: Final = 6
 VOIDED: Final = "voided"
 
 
@@ -30,7 +34,7 @@ async def void(work: Work, request: Request, why: Reason) -> None:
     )
     if not closed:
         return
-    await work.app.timers.cancel(work.conn, work.municipality, RELEASE, request.request_id)
+    await _forget_times(work, request)
     head = await warnings.find(work.conn, work.municipality, request.warning_id)
     if head and request.purpose is Purpose.WARNING and may(head.state, Step.VOID):
         state = move(head.state, Step.VOID)
@@ -42,10 +46,27 @@ async def void(work: Work, request: Request, why: Reason) -> None:
 
 async def close(work: Work, request: Request) -> None:
     """Stop ringing for a request that was answered."""
-    await work.app.timers.cancel(work.conn, work.municipality, RELEASE, request.request_id)
+    await _forget_times(work, request)
     row = await alerts.find(work.conn, work.municipality, request.alert_id)
     if row is not None:
         await alerting.close(work, row, alerting.ANSWERED)
+
+
+async def unanswered(work: Work, request_id: str) -> None:
+    """Nobody answered while the words were good: they must not be approved late, so others are asked for."""
+    request = await requests.find(work.conn, work.municipality, request_id)
+    if request is None or not request.is_pending:
+        return
+    text = "Nadie respondió mientras el texto era válido: queda sin efecto y se pide de nuevo."
+    why = Reason(code="request.unanswered", text=text)
+    await void(work, request, why)
+    if await requests.count_voided(work.conn, work.municipality, request.incident_id, why) < MOST_UNANSWERED:
+        await ask_again(work, request.incident_id)
+
+
+async def _forget_times(work: Work, request: Request) -> None:
+    for kind in (RELEASE, UNANSWERED):
+        await work.app.timers.cancel(work.conn, work.municipality, kind, request.request_id)
 
 
 async def ask_again(work: Work, incident_id: str) -> None:

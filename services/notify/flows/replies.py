@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import Channel, Purpose
-from services.notify.domain import names
+from services.notify.domain import crew_words, names
+from services.notify.domain.crew_words import Statement, Word
 from services.notify.domain.replies import Answer, Reading, Say, Wish, read
-from services.notify.flows import answers, sayings
-from services.notify.flows.answers import Outcome
+from services.notify.flows import answers, open_questions, sayings
+from services.notify.flows.outcome import Outcome
 from services.notify.flows.wrong_codes import count_wrong
 from services.notify.outbound import alerts, codes, messages, recipients, replies
 from services.notify.outbound.recipients import PERSON, Known
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from services.notify.app import App
 
 _PRESSED: Final = {"1": Say.ACKNOWLEDGE, "2": Say.PASS}
+_LINKED: Final = {"ok": Say.ACKNOWLEDGE, "pass": Say.PASS}
 _CODE_DIGITS: Final = 4
 
 
@@ -61,7 +64,7 @@ async def on_reply(
         return
     reading = read(text)
     if said.known.kind == PERSON:
-        outcome = await _from_duty(work, said, reading)
+        outcome = await _from_duty(work, said, reading, crew_words.read(text))
     else:
         outcome = await _from_resident(work, said, reading)
     await _settle(work, said, [outcome] if isinstance(outcome, Outcome) else outcome)
@@ -79,8 +82,9 @@ async def on_keypress(
 ) -> None:
     """Record the digits pressed in the call ``message_id``; once per ``provider_id``.
 
-    ``1`` acknowledges, ``2`` passes to the next person, four digits are the person's code: they approve where
-    the call asked for authority, else acknowledge. Anything else is recorded and does nothing.
+    In a call that orders crews out the digits are how many came out. Else ``1`` acknowledges, ``2`` passes
+    to the next person, four digits are the person's code: they approve where the call asked for authority,
+    else acknowledge. Anything else is recorded and does nothing.
     """
     work = app.work(conn, municipality)
     call = await messages.find(conn, municipality, message_id)
@@ -96,21 +100,67 @@ async def on_keypress(
     await _settle(work, said, [await _pressed(work, said, call, digits)])
 
 
+async def on_link(
+    app: App,
+    conn: AsyncConnection,
+    *,
+    municipality: str,
+    person_id: str,
+    alert_id: str,
+    act: str,
+    received_at: datetime,
+    provider_id: str,
+) -> None:
+    """Record an answer by link and do what it says: ``ok`` acknowledges, ``pass`` passes on; once."""
+    work = app.work(conn, municipality)
+    said = await _keep(work, person_id, Channel.LINK, act, received_at, provider_id)
+    if said is None or said.known.kind != PERSON:
+        return
+    row = await alerts.find(work.conn, municipality, alert_id)
+    if row is None or act not in _LINKED:
+        await _settle(work, said, [Outcome("gone")])
+        return
+    subject = await answers.Subject.of_alert(work, row)
+    outcome = await answers.apply(
+        work, subject, person_id, _LINKED[act], channel=said.channel, reply_id=said.reply_id
+    )
+    await _settle(work, said, [outcome])
+
+
 async def _pressed(work: Work, said: Said, call: messages.Found, digits: str) -> Outcome:
     person_id = said.known.recipient_id
     if len(digits) == _CODE_DIGITS and digits.isdecimal():
         say = Say.APPROVE if call.purpose is Purpose.AUTHORITY else Say.ACKNOWLEDGE
         return await _answer(work, said, Answer(say, digits))
     row = await alerts.find(work.conn, work.municipality, call.alert_id)
-    if row is None or digits not in _PRESSED:
+    counts_heads = row is not None and row.purpose is Purpose.WITHDRAW and digits.isdecimal()
+    if row is None or not (counts_heads or digits in _PRESSED):
         return Outcome("pressed_other")
-    subject = answers.Subject.of_alert(row)
+    subject = await answers.Subject.of_alert(work, row)
+    if row.purpose is Purpose.WITHDRAW:
+        return await _heads(work, said, subject, int(digits))
     return await answers.apply(
         work, subject, person_id, _PRESSED[digits], channel=said.channel, reply_id=said.reply_id
     )
 
 
-async def _from_duty(work: Work, said: Said, reading: Reading) -> Outcome | list[Outcome]:
+async def _heads(work: Work, said: Said, subject: answers.Subject, people: int) -> Outcome:
+    """Take how many came out, as it was pressed in the call that ordered it."""
+    statement = Statement(Word.OUT, people=people)
+    outcome = await answers.said_of_task(
+        work,
+        subject,
+        said.known.recipient_id,
+        statement,
+        channel=said.channel,
+        reply_id=said.reply_id,
+    )
+    return replace(outcome, text=None)
+
+
+async def _from_duty(
+    work: Work, said: Said, reading: Reading, statements: Sequence[Statement]
+) -> Outcome | list[Outcome]:
     person_id = said.known.recipient_id
     if reading.wish is Wish.VERIFY and reading.verify_code:
         return await sayings.verified(work, reading.verify_code, said.known.language)
@@ -118,8 +168,12 @@ async def _from_duty(work: Work, said: Said, reading: Reading) -> Outcome | list
         return Outcome("staff_opt_out", "reply.staff_opt_out")
     if await codes.is_locked(work.conn, work.municipality, person_id, work.now):
         return Outcome("locked", "reply.locked")
+    if statements:
+        return [await _crew(work, said, statement) for statement in statements]
     if reading.answers:
         return [await _answer(work, said, answer) for answer in reading.answers]
+    if reading.bare is not None:
+        return await _bare(work, said, reading.bare)
     if reading.without_code:
         return Outcome("without_code", "reply.without_code")
     return Outcome("unknown", "reply.unknown_person")
@@ -130,8 +184,7 @@ async def _answer(work: Work, said: Said, answer: Answer) -> Outcome:
     person_id = said.known.recipient_id
     code = await codes.match(work.conn, work.municipality, person_id, answer.code, work.now)
     if code is None:
-        locked = await count_wrong(work, person_id)
-        return Outcome("locked", "reply.locked") if locked else Outcome("wrong_code", "reply.wrong_code")
+        return await _wrong(work, person_id)
     subject = await answers.Subject.of_code(work, code)
     if subject is None:
         return Outcome("gone")
@@ -144,6 +197,67 @@ async def _answer(work: Work, said: Said, answer: Answer) -> Outcome:
         reply_id=said.reply_id,
         code=answer.code,
     )
+
+
+async def _bare(work: Work, said: Said, say: Say) -> Outcome:
+    """Act on a word without its code, where it can only be about one thing."""
+    person_id = said.known.recipient_id
+    code = await open_questions.only_one(work, person_id, say)
+    if code is None:
+        some = await open_questions.any_open(work, person_id)
+        return (
+            Outcome("which_question", "reply.which_question")
+            if some
+            else Outcome("without_code", "reply.without_code")
+        )
+    return await _answer(work, said, Answer(say, code))
+
+
+async def _crew(work: Work, said: Said, statement: Statement) -> Outcome:
+    """Act on one statement of a crew, or of whoever orders it out."""
+    person_id = said.known.recipient_id
+    if statement.code is not None:
+        code = await codes.match(work.conn, work.municipality, person_id, statement.code, work.now)
+        if code is None:
+            return await _wrong(work, person_id)
+    else:
+        found = await open_questions.task_meant(work, person_id, statement.word)
+        if isinstance(found, Outcome):
+            return found
+        code = found
+    if statement.word is Word.WITHDRAW:
+        return await answers.withdraw(
+            work, person_id, code.incident_id, channel=said.channel, reply_id=said.reply_id
+        )
+    subject = await answers.Subject.of_code(work, code)
+    if subject is None:
+        return Outcome("gone")
+    if subject.task_id is not None:
+        return await answers.said_of_task(
+            work, subject, person_id, statement, channel=said.channel, reply_id=said.reply_id
+        )
+    return await _crew_word_for_a_page(work, said, subject, statement)
+
+
+async def _crew_word_for_a_page(
+    work: Work, said: Said, subject: answers.Subject, statement: Statement
+) -> Outcome:
+    """``NO PUEDO`` passes any question on; ``VOY`` has read a page, but never says yes to a warning."""
+    if statement.word is Word.DECLINE:
+        say = Say.PASS
+    elif subject.request_id is None:
+        say = Say.ACKNOWLEDGE
+    else:
+        return Outcome("unknown", "reply.unknown_person")
+    who = said.known.recipient_id
+    return await answers.apply(
+        work, subject, who, say, channel=said.channel, reply_id=said.reply_id, code=statement.code or ""
+    )
+
+
+async def _wrong(work: Work, person_id: str) -> Outcome:
+    locked = await count_wrong(work, person_id)
+    return Outcome("locked", "reply.locked") if locked else Outcome("wrong_code", "reply.wrong_code")
 
 
 async def _from_resident(work: Work, said: Said, reading: Reading) -> Outcome:

@@ -79,6 +79,8 @@ async def _act(work: Work, incident: IncidentSnapshot, held: HeldIncident | None
             await asking.ask(work, incident, todo.request, todo.page, todo.reasons)
         else:
             await alerting.open_page(work, incident, todo.page, todo.reasons)
+    if incident.level < known.told.level or incident.level < incident.previous_level:
+        await tasking.cancel_above(work, incident)
     for task in todo.tasks:
         await tasking.assign(work, incident, task, todo.reasons)
     if request is not None:

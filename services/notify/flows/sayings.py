@@ -9,7 +9,7 @@ from typing import Final
 from schemas.vocabulary import Channel, Purpose
 from services.notify.domain import names
 from services.notify.domain.render import finished, until
-from services.notify.flows.answers import Outcome
+from services.notify.flows.outcome import Outcome
 from services.notify.outbound import planned, replies, warnings
 from services.notify.outbound.recipients import Known
 from services.notify.texts import catalogue
@@ -21,7 +21,7 @@ _ASKED_WITHIN: Final = timedelta(hours=24)
 
 # One helpful answer to words we do not know; two machines that thank each other must come to an end.
 _HELP_EVERY: Final = timedelta(minutes=10)
-_UNHELPED: Final = frozenset({"unknown", "without_code"})
+_UNHELPED: Final = frozenset({"unknown", "without_code", "which_question", "which_task"})
 _MOST_ANSWERS: Final = 8
 _MOST_ANSWERS_WITHIN: Final = timedelta(minutes=15)
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Any, Final
 
 from schemas.events.base import Reason
 from schemas.events.incidents import IncidentSnapshot
-from schemas.events.tasks import TaskAssigned, TaskUpdated
-from schemas.vocabulary import Channel, Level, Purpose, TaskKind, TaskState, WarningState
-from services.notify.domain import compose, names
-from services.notify.domain.plan import TaskPlan
-from services.notify.domain.render import finished
-from services.notify.outbound import alerts, codes, incidents, planned, recipients, tasks, warnings
+from schemas.events.tasks import TaskAssigned, TaskSnapshot, TaskUpdated
+from schemas.vocabulary import MessageState, TaskKind, TaskState, WarningState
+from services.notify.domain import names
+from services.notify.domain.plan import TaskPlan, protocol_for
+from services.notify.flows import crew_messages
+from services.notify.outbound import alerts, codes, incidents, recipients, tasks, warnings
 from services.notify.outbound.alerts import Alert
+from services.notify.tables import delivery
 from services.notify.work import Work
 
-TASK = "task"
-_CODE_LIFE = timedelta(hours=24)
+TASK: Final = crew_messages.TASK
+DUE: Final = "task_due"
+LEVEL_FELL: Final = "task.level_fell"
 
 
 async def assign(
     work: Work, incident: IncidentSnapshot, wanted: TaskPlan, reasons: tuple[Reason, ...]
 ) -> bool:
-    """Give a task once per incident, kind and thing; say whether it was new."""
+    """Give a task once per incident, kind and thing; say whether somebody was asked.
+
+    One that ended because the level fell is given again when the level is back.
+    """
     task_id = names.derived(TASK, work.municipality, incident.incident_id, wanted.kind.value, wanted.subject)
     event = TaskAssigned(
         task_id=task_id,
@@ -37,34 +42,90 @@ async def assign(
         due_at=wanted.due_at,
         reasons=reasons,
         at=work.now,
+        level=wanted.level,
+        asked_at=work.now,
     )
     if not await tasks.add(work.conn, work.municipality, event, wanted.subject, work.now):
-        return False
+        return await _again(work, incident, event)
     await work.publish(event, key=incident.incident_id, identity=(task_id, 1))
-    await _tell(work, incident, event)
+    await ask(work, event, incident)
     return True
 
 
-def alert_of(work: Work, incident_id: str, task_id: str) -> str:
-    """Return the alert under which the people of a task were told of it."""
-    return names.alert_id(work.municipality, incident_id, TASK, task_id)
+async def ask(work: Work, task: TaskSnapshot, incident: IncidentSnapshot) -> None:
+    """Ask the crew that the task names now, and come back when nobody has accepted by its due time."""
+    await crew_messages.ask(work, task, incident)
+    if task.due_at is not None:
+        timers = work.app.timers
+        await timers.set(work.conn, work.municipality, DUE, task.task_id, "accept", task.due_at)
 
 
-async def accept(work: Work, task_id: str, person_id: str) -> bool:
-    """Note that a brigade goes; say whether that was news."""
-    held = await tasks.find(work.conn, work.municipality, task_id)
-    if held is None or held.state is not TaskState.ASSIGNED:
-        return False
-    why = Reason(code="task.accepted", text=f"Respondió «{person_id}».")
-    await _update(work, TaskUpdated.model_validate(held.model_dump()), TaskState.ACCEPTED, why)
-    return True
+async def update(work: Work, held: TaskSnapshot, why: Reason, **changes: Any) -> TaskUpdated:
+    """Keep and publish the next version of a task, and return it.
+
+    Args:
+        work: The transaction.
+        held: As it stands, its row locked.
+        why: The reason of this version.
+        changes: Fields of the snapshot; any field, hence ``Any``.
+    """
+    new = {"version": held.version + 1, "reasons": (why,), "at": work.now} | changes
+    event = TaskUpdated.model_validate(held.model_dump() | new)
+    await tasks.save(work.conn, work.municipality, event)
+    await work.publish(event, key=event.incident_id, identity=(event.task_id, event.version))
+    if event.state is not TaskState.ASSIGNED:
+        await work.app.timers.cancel(work.conn, work.municipality, DUE, event.task_id)
+    return event
+
+
+async def cancel(work: Work, held: TaskSnapshot, why: Reason, *, tell: bool = True) -> None:
+    """End a task that is not done; who was told of it is told that it is over: no ghost tasks at dawn."""
+    over = await update(work, held, why, state=TaskState.CANCELLED)
+    await codes.close(work.conn, work.municipality, [held.task_id], work.now)
+    alert_id = crew_messages.alert_of(work, held, held.assignee_id)
+    mine = delivery.c.alert_id == alert_id
+    await work.app.deliveries.take_back(work.conn, work.municipality, MessageState.WITHDRAWN, mine)
+    if tell and await alerts.was_told(work.conn, work.municipality, alert_id):
+        await crew_messages.tell(work, over, "task.cancelled", {"title": held.title, "reason": why.text})
 
 
 async def cancel_all(work: Work, incident_id: str, why: Reason) -> None:
-    """End what is still open when its reason ends: no ghost tasks at dawn."""
+    """End what is still open when the incident does. Who is still out there stays somebody's business."""
     for held in await tasks.open_of(work.conn, work.municipality, incident_id):
-        await _update(work, TaskUpdated.model_validate(held.model_dump()), TaskState.CANCELLED, why)
-        await codes.close(work.conn, work.municipality, [held.task_id], work.now)
+        await cancel(work, held, why)
+
+
+async def cancel_above(work: Work, incident: IncidentSnapshot) -> None:
+    """End what was asked for at a level from which the incident has come down."""
+    plan = protocol_for(incident, work.town).at(incident.level)
+    level = plan.level if plan else incident.level
+    why = Reason(code=LEVEL_FELL, text=f"El incidente bajó a nivel {int(incident.level)}.")
+    for held in await tasks.open_of(work.conn, work.municipality, incident.incident_id):
+        if held.level is not None and held.level > level:
+            await cancel(work, held, why)
+
+
+async def of_alert(work: Work, row: Alert) -> TaskSnapshot | None:
+    """Return the task that a message was about."""
+    for held in await tasks.all_of(work.conn, work.municipality, row.incident_id):
+        asked = (held.assignee_id, *held.tried)
+        if row.alert_id in {crew_messages.alert_of(work, held, crew) for crew in asked}:
+            return held
+    return None
+
+
+async def _again(work: Work, incident: IncidentSnapshot, wanted: TaskAssigned) -> bool:
+    held = await tasks.find(work.conn, work.municipality, wanted.task_id)
+    if held is None or held.state is not TaskState.CANCELLED:
+        return False
+    if not any(reason.code == LEVEL_FELL for reason in held.reasons):
+        return False
+    why = Reason(code="task.level_back", text=f"El incidente volvió a nivel {int(incident.level)}.")
+    fresh = {"assignee_id": wanted.assignee_id, "due_at": wanted.due_at, "asked_at": work.now}
+    nobody = {"tried": (), "accepted_by": None, "people": None}
+    event = await update(work, held, why, state=TaskState.ASSIGNED, **fresh, **nobody)
+    await ask(work, event, incident)
+    return True
 
 
 async def reach_blocks(work: Work, alert_id: str) -> int:
@@ -112,56 +173,3 @@ def _reach(work: Work, zone: str, block: str, phones: int, missing: int) -> Task
 def _brigade(work: Work) -> str:
     brigades = [person for person in work.town.directory if person.role.value == "brigade"]
     return (brigades[0].team or brigades[0].person_id) if brigades else work.town.directory[0].person_id
-
-
-async def _update(work: Work, held: TaskUpdated, state: TaskState, why: Reason) -> None:
-    event = held.model_copy(
-        update={"version": held.version + 1, "state": state, "reasons": (why,), "at": work.now}
-    )
-    await tasks.save(work.conn, work.municipality, event)
-    await work.publish(event, key=event.incident_id, identity=(event.task_id, event.version))
-
-
-async def _tell(work: Work, incident: IncidentSnapshot, event: TaskAssigned) -> None:
-    alert_id = alert_of(work, event.incident_id, event.task_id)
-    row = Alert(
-        alert_id=alert_id,
-        incident_id=incident.incident_id,
-        incident_version=incident.version,
-        level=Level(incident.level),
-        purpose=Purpose.TASK,
-        state="sent",
-        reasons=event.reasons,
-        dispatched_at=work.now,
-        exercise_id=work.exercise_id,
-    )
-    await alerts.add(work.conn, work.municipality, row)
-    # The title of a block to be reached names its place already; the incident may have more zones.
-    place = "" if event.kind is TaskKind.REACH_BLOCK else compose.place(incident, work.town)
-    what = f"{event.title}. {place}" if place else event.title
-    for person_id in await recipients.team(work.conn, work.municipality, event.assignee_id or ""):
-        catalogue = work.catalogue_of(person_id)
-        code = await codes.give(
-            work.conn,
-            work.municipality,
-            work.app.cipher.code_key,
-            (TASK, event.task_id),
-            person_id,
-            incident_id=incident.incident_id,
-            at=work.now,
-            expires_at=work.now + _CODE_LIFE,
-        )
-        text = catalogue.text("task.text").format(town=work.town.town.name, what=what, code=code)
-        message = planned.Message(
-            alert_id=alert_id,
-            incident_id=incident.incident_id,
-            recipient_id=person_id,
-            purpose=Purpose.TASK,
-            channel=Channel.SMS,
-            round=0,
-            text=finished(text, work.exercise_id, catalogue),
-            language=catalogue.language,
-            exercise_id=work.exercise_id,
-            correlation_id=work.correlation_id,
-        )
-        await planned.plan(work.conn, work.municipality, message, work.now)

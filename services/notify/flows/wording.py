@@ -12,8 +12,9 @@ from services.notify.domain import compose
 from services.notify.domain.authority import release_for
 from services.notify.domain.catalogue import Catalogue
 from services.notify.domain.escalation import Ring
-from services.notify.outbound import codes, incidents, requests, warnings
+from services.notify.outbound import codes, incidents, link_token, requests, warnings
 from services.notify.outbound.alerts import Alert
+from services.notify.outbound.link_token import Link
 from services.notify.work import Work
 
 CODE_LIFE = timedelta(hours=12)
@@ -41,15 +42,38 @@ async def of_ring(work: Work, row: Alert, ring: Ring, why: Sequence[Reason]) -> 
     )
     text = await _text(work, row, held.snapshot, code, catalogue, ring.channel)
     text = compose.with_reasons(text, why, catalogue)
-    said = compose.for_channel(
-        text,
-        ring.channel,
-        code=code,
-        asks=row.request_id is not None,
-        exercise_id=row.exercise_id,
-        catalogue=catalogue,
-    )
+
+    def on_the_channel(words: str) -> str:
+        return compose.for_channel(
+            words,
+            ring.channel,
+            code=code,
+            asks=row.request_id is not None,
+            exercise_id=row.exercise_id,
+            catalogue=catalogue,
+        )
+
+    said = on_the_channel(text)
+    url = _link(work, row, ring, catalogue)
+    if url is not None and compose.has_room(said, linked := on_the_channel(f"{text} {url}"), row.purpose):
+        said = linked
     return said, catalogue.language
+
+
+def _link(work: Work, row: Alert, ring: Ring, catalogue: Catalogue) -> str | None:
+    """Return the address by which this person may answer too; a call has none."""
+    settings = work.app.settings
+    if ring.channel is not Channel.SMS or not settings.tokens or not link_token.may_carry(row.purpose):
+        return None
+    link = Link(
+        municipality=work.municipality,
+        person_id=ring.person_id,
+        alert_id=row.alert_id,
+        purpose=row.purpose,
+        language=catalogue.language,
+        expires_at=work.now + CODE_LIFE,
+    )
+    return f"{settings.public_url}{link_token.PATH}{link_token.sign(link, settings.tokens[0])}"
 
 
 async def _text(

@@ -16,8 +16,9 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import FormData
 
 from services.notify.carrier_settings import CarrierSettings
+from services.notify.inbound import link_pages
 from services.notify.inbound.signature import HEADER, BadForm, SignatureCheck, form_of
-from services.notify.outbound import callback_token, spool, twiml
+from services.notify.outbound import callback_token, link_token, spool, twiml
 from services.notify.outbound.callback_token import PARAMETER, REPEAT, Subject, TokenError
 from services.notify.outbound.spool import Spool
 from services.runtime.clock import Clock
@@ -30,6 +31,8 @@ MAX_BODY: Final = 65_536
 XML: Final = "text/xml; charset=utf-8"
 LAST_STEP: Final = 2
 MOST_WAIT_S: Final = 20.0
+LINK: Final = "link"
+ACTS: Final = frozenset({"ok", "pass"})
 STEPS: Final = frozenset({"1", "2", "silence"})
 
 
@@ -70,6 +73,7 @@ class Door:
         self._stored = Counter("municipio_door_stored", "Requests stored", ["kind", "new"], registry=registry)
         self.http: FastAPI = service_app("door", health, registry)
         self.http.include_router(self._carrier_routes())
+        self.http.include_router(self._link_routes())
         self.http.include_router(self._notify_routes(settings.require_admin_token()))
 
     def _carrier_routes(self) -> APIRouter:
@@ -77,6 +81,12 @@ class Door:
         routes.add_api_route("/message-status", self._status, methods=["POST"], status_code=204)
         routes.add_api_route("/message-in", self._message, methods=["POST"])
         routes.add_api_route("/voice/{step}", self._voice, methods=["POST"])
+        return routes
+
+    def _link_routes(self) -> APIRouter:
+        routes = APIRouter(prefix="/a", include_in_schema=False)
+        routes.add_api_route("/{token}", self._see_link, methods=["GET", "HEAD"])
+        routes.add_api_route("/{token}", self._answer_link, methods=["POST"])
         return routes
 
     def _notify_routes(self, token: str) -> APIRouter:
@@ -105,6 +115,45 @@ class Door:
         if digits:
             await self._store(request, "voice", form, _sid(form), step, digits)
         return Response(self._spoken(subject, step, digits, request.url.query), media_type=XML)
+
+    async def _see_link(self, token: str) -> Response:
+        """Show what a link would do. Mail and message programs open links too: looking never answers."""
+        link = self._link(token)
+        if isinstance(link, Response):
+            return link
+        is_answered = any([await self._spool.knows(_link_id(token, act)) for act in sorted(ACTS)])
+        return link_pages.said("answered") if is_answered else link_pages.question(link)
+
+    async def _answer_link(self, request: Request, token: str) -> Response:
+        body = await body_limited(request, MAX_BODY)
+        link = self._link(token)
+        if isinstance(link, Response):
+            return link
+        try:
+            act = str(form_of(body).get("act", ""))
+        except BadForm:
+            act = ""
+        if act not in ACTS:
+            return link_pages.said("unclear", 422)
+        kept = spool.Request(
+            id=_link_id(token, act),
+            kind=LINK,
+            received_at=self._clock.now(),
+            url=f"{link_token.PATH}{token}",
+            form={"act": [act]},
+        )
+        is_new = await self._spool.add(kept)
+        self._stored.labels(LINK, str(is_new).lower()).inc()
+        return link_pages.said("kept" if is_new else "answered")
+
+    def _link(self, token: str) -> link_token.Link | Response:
+        """Return what a good link says, or the page for one that is not; nothing of that is kept."""
+        try:
+            link = link_token.read(token, self._tokens)
+        except link_token.LinkError:
+            self._refused.labels(LINK).inc()
+            return link_pages.said("altered", 403)
+        return link if self._clock.now() < link.expires_at else link_pages.said("expired", 410)
 
     def _spoken(self, subject: Subject, step: str, digits: str, query: str) -> str:
         if twiml.is_answer(digits, subject.purpose):
@@ -182,6 +231,10 @@ class Door:
 
     async def _ack(self, taken: Ids) -> dict[str, int]:
         return {"taken": await self._spool.take(taken.ids)}
+
+
+def _link_id(token: str, act: str) -> str:
+    return hashlib.sha256(f"{LINK}\n{token}\n{act}".encode()).hexdigest()
 
 
 def _signed_path(request: Request) -> str:

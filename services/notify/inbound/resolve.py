@@ -20,9 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import MessageState
 from services.notify.inbound.writers import ANY_TOWN, find_writer, town_of, towns_of
-from services.notify.outbound import audit, callback_token
+from services.notify.outbound import audit, callback_token, link_token
 from services.notify.outbound.callback_token import PARAMETER, Subject, TokenError
 from services.notify.outbound.deliveries import Deliveries
+from services.notify.outbound.link_token import Link, LinkError
 from services.notify.outbound.outcomes import Heard, Outcomes, Status
 from services.notify.outbound.phones import PhoneCipher
 from services.notify.tables import delivery, door_inbox
@@ -38,6 +39,7 @@ KEPT: Final = timedelta(days=30)
 PRUNE_EVERY_ROUNDS: Final = 2_400
 STATUS: Final = "message-status"
 FAILED: Final = "failed: "
+LINK: Final = "link"
 Form = Mapping[str, Sequence[str]]
 
 
@@ -71,6 +73,22 @@ class OnKeypress(Protocol):
     ) -> None: ...
 
 
+class OnLink(Protocol):
+    """Act on an answer by link; a repeat of ``provider_id`` does nothing."""
+
+    async def __call__(
+        self,
+        conn: AsyncConnection,
+        *,
+        municipality: str,
+        person_id: str,
+        alert_id: str,
+        act: str,
+        received_at: datetime,
+        provider_id: str,
+    ) -> None: ...
+
+
 class Resolver:
     """Works off ``door_inbox`` in the order of arrival.
 
@@ -83,6 +101,7 @@ class Resolver:
         senders: Each town's number.
         on_reply: Acts on texts.
         on_keypress: Acts on digits.
+        on_link: Acts on answers by link.
     """
 
     def __init__(
@@ -96,6 +115,7 @@ class Resolver:
         senders: Callable[[], Mapping[str, str]],
         on_reply: OnReply,
         on_keypress: OnKeypress,
+        on_link: OnLink | None = None,
     ) -> None:
         self._db = db
         self._store = deliveries
@@ -105,6 +125,7 @@ class Resolver:
         self._senders = senders
         self._on_reply = on_reply
         self._on_keypress = on_keypress
+        self._on_link = on_link
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -113,6 +134,9 @@ class Resolver:
 
     def town_of(self, url: str, form: dict[str, list[str]]) -> str:
         """Return the town that a request is about, ``*`` when only its content can tell."""
+        link = self._link(url)
+        if link is not None:
+            return link.municipality
         subject = self._subject(url)
         return subject.municipality if subject else town_of(self._senders(), _one(form, "To"))
 
@@ -222,6 +246,8 @@ class Resolver:
         form: Form = json.loads(self._cipher.open(row.params_enc))
         if row.kind == "message-in":
             return await self._reply(conn, row, form)
+        if row.kind == LINK:
+            return await self._answer_by_link(conn, row, form)
         subject = self._subject(row.url)
         if subject is None:
             return "unknown_token"
@@ -243,6 +269,21 @@ class Resolver:
             text=text,
             received_at=row.received_at,
             provider_id=_one(form, "MessageSid") or row.id,
+        )
+        return Heard.APPLIED.value
+
+    async def _answer_by_link(self, conn: AsyncConnection, row: Any, form: Form) -> str:
+        link = self._link(row.url)
+        if link is None or self._on_link is None:
+            return "unknown_token"
+        await self._on_link(
+            conn,
+            municipality=link.municipality,
+            person_id=link.person_id,
+            alert_id=link.alert_id,
+            act=_one(form, "act"),
+            received_at=row.received_at,
+            provider_id=row.id,
         )
         return Heard.APPLIED.value
 
@@ -273,6 +314,15 @@ class Resolver:
             .where(i.municipality == municipality, i.id.in_(ids))
             .values(processed_at=self._store.clock.now(), outcome=outcome[:128])
         )
+
+    def _link(self, url: str) -> Link | None:
+        path = urlsplit(url).path
+        if not path.startswith(link_token.PATH):
+            return None
+        try:
+            return link_token.read(path.removeprefix(link_token.PATH), self._tokens)
+        except LinkError:
+            return None
 
     def _subject(self, url: str) -> Subject | None:
         said = parse_qs(urlsplit(url).query).get(PARAMETER, [""])[0]

@@ -13,12 +13,14 @@ from services.notify.flows import (
     deciding,
     issuing,
     questions,
+    reassigning,
     releasing,
     renewing,
     responding,
     tasking,
+    withdrawing,
 )
-from services.notify.outbound import alerts, incidents, requests
+from services.notify.outbound import alerts, incidents, requests, tasks
 from services.notify.work import Work
 from services.runtime.timers import Timer
 
@@ -35,11 +37,14 @@ class Alarms:
             alerting.ESCALATE: self.escalate,
             questions.RELEASE: self.release,
             questions.REPLAN: self.replan,
+            questions.UNANSWERED: self.ask_afresh,
             broadcasting.EXPAND: self.expand,
             broadcasting.REACH: self.reach,
             issuing.RENEW_ASK: self.ask_renewal,
             issuing.RENEW_APPLY: self.apply_renewal,
             deciding.WAIT: self.give_up,
+            tasking.DUE: self.reassign,
+            withdrawing.HEADCOUNT: self.count_heads,
         }.items():
             app.timers.on(kind, handler)
 
@@ -59,6 +64,12 @@ class Alarms:
             return
         work = await self._work(conn, timer, request.incident_id)
         await releasing.at_its_time(work, request, held.snapshot)
+
+    async def ask_afresh(self, conn: AsyncConnection, timer: Timer) -> None:
+        """Nobody answered while the words were good."""
+        request = await requests.find(conn, timer.municipality, timer.subject)
+        if request is not None:
+            await questions.unanswered(await self._work(conn, timer, request.incident_id), timer.subject)
 
     async def replan(self, conn: AsyncConnection, timer: Timer) -> None:
         await responding.replan(self._plain(conn, timer), timer.subject)
@@ -83,6 +94,18 @@ class Alarms:
 
     async def give_up(self, conn: AsyncConnection, timer: Timer) -> None:
         await deciding.give_up(self._plain(conn, timer), timer.subject)
+
+    async def reassign(self, conn: AsyncConnection, timer: Timer) -> None:
+        """Nobody accepted a task in time: ask the next crew."""
+        held = await tasks.find(conn, timer.municipality, timer.subject)
+        if held is not None:
+            work = await self._work(conn, timer, held.incident_id)
+            await reassigning.at_deadline(work, timer.subject)
+
+    async def count_heads(self, conn: AsyncConnection, timer: Timer) -> None:
+        """Somebody has not said that they are out: ring again, and say who is missing."""
+        work = await self._work(conn, timer, timer.subject)
+        await withdrawing.ring_again(work, timer.subject, int(timer.step))
 
     def _plain(self, conn: AsyncConnection, timer: Timer) -> Work:
         return self._app.work(conn, timer.municipality)

@@ -14,7 +14,7 @@ from schemas.events.base import Reason
 from schemas.municipality.duty import Step
 from schemas.vocabulary import Channel, Level, Purpose
 from services.notify.domain.escalation import Escalation
-from services.notify.tables import ack, alert
+from services.notify.tables import ack, alert, delivery
 from services.runtime.database import insert_into
 
 OPEN = "open"
@@ -140,6 +140,31 @@ async def add_ack(
     }
     insert = insert_into(conn, ack).values(values).on_conflict_do_nothing()
     return (await conn.execute(insert)).rowcount == 1
+
+
+async def who_answered(conn: AsyncConnection, municipality: str, incident_id: str) -> list[str]:
+    """Return who answered for an incident, the last one first."""
+    k = ack.c
+    wanted = (
+        sa.select(k.person_id)
+        .where(k.municipality == municipality, k.incident_id == incident_id)
+        .order_by(k.acknowledged_at.desc(), k.ack_id)
+        .limit(50)
+    )
+    return list(dict.fromkeys((await conn.execute(wanted)).scalars()))
+
+
+async def was_told(
+    conn: AsyncConnection, municipality: str, alert_id: str, recipient_id: str | None = None
+) -> bool:
+    """Say whether anything of an alert has left, or may have, to anybody or to one person."""
+    d = delivery.c
+    wanted = sa.select(d.message_id).where(
+        d.municipality == municipality, d.alert_id == alert_id, d.sending_at.is_not(None)
+    )
+    if recipient_id is not None:
+        wanted = wanted.where(d.recipient_id == recipient_id)
+    return (await conn.execute(wanted.limit(1))).first() is not None
 
 
 def _packed(row: Alert) -> dict[str, Any]:

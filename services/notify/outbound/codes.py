@@ -49,9 +49,12 @@ async def give(
     kind, subject_id = subject
     c = code.c
     mine = (c.municipality == municipality) & (c.subject_id == subject_id) & (c.person_id == person_id)
-    held = (await conn.execute(sa.select(c.code).where(mine))).scalar_one_or_none()
+    held = (await conn.execute(sa.select(c.code, c.closed_at).where(mine))).first()
     if held is not None:
-        return str(held)
+        if held.closed_at is not None:  # asked the same once more: it holds again
+            again = sa.update(code).where(mine).values(closed_at=None, issued_at=at, expires_at=expires_at)
+            await conn.execute(again)
+        return str(held.code)
     taken = await _open_codes_of_phone(conn, municipality, person_id)
     tries = (names.four_digits(key, municipality, subject_id, person_id, n) for n in range(_MOST_TRIES))
     chosen = next(digits for digits in tries if digits not in taken)
@@ -120,6 +123,43 @@ async def close(conn: AsyncConnection, municipality: str, subjects: Sequence[str
     c = code.c
     mine = (c.municipality == municipality) & c.subject_id.in_(subjects) & c.closed_at.is_(None)
     await conn.execute(sa.update(code).where(mine).values(closed_at=at))
+
+
+async def close_for(
+    conn: AsyncConnection, municipality: str, subject: str, persons: Sequence[str], at: datetime
+) -> None:
+    """End the codes of some of those who were asked."""
+    c = code.c
+    mine = (c.municipality == municipality) & (c.subject_id == subject) & c.person_id.in_(persons)
+    await conn.execute(sa.update(code).where(mine, c.closed_at.is_(None)).values(closed_at=at))
+
+
+async def of_person(
+    conn: AsyncConnection, municipality: str, person_id: str, at: datetime, *, is_open: bool = True
+) -> list[Code]:
+    """Return what this person was asked and may still answer, the newest first."""
+    c = code.c
+    wanted = (
+        sa.select(c.subject_id, c.subject_kind, c.person_id, c.incident_id, c.code)
+        .where(c.municipality == municipality, c.person_id == person_id)
+        .where(c.locked_at.is_(None), c.expires_at > at)
+        .order_by(c.issued_at.desc(), c.subject_id)
+    )
+    if is_open:
+        wanted = wanted.where(c.closed_at.is_(None))
+    return [Code(*row) for row in await conn.execute(wanted)]
+
+
+async def asked_lately(
+    conn: AsyncConnection, municipality: str, person_id: str, since: datetime
+) -> frozenset[str]:
+    """Return the requests of authority that stood before this person at any time since then."""
+    c = code.c
+    wanted = sa.select(c.subject_id).where(
+        c.municipality == municipality, c.person_id == person_id, c.subject_kind == "request"
+    )
+    lately = wanted.where(sa.or_(c.closed_at.is_(None), c.closed_at > since))
+    return frozenset((await conn.execute(lately)).scalars())
 
 
 async def _open_codes_of_phone(conn: AsyncConnection, municipality: str, person_id: str) -> set[str]:

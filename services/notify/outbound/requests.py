@@ -93,11 +93,16 @@ async def close(
     reasons: Sequence[Reason],
     at: datetime,
 ) -> bool:
-    """End a pending request; say whether it was pending. Two answers in one second: one of them wins."""
+    """End a pending request; say whether it was pending. Two answers in one second: one of them wins.
+
+    ``reasons`` are added to those that it has by now: the signature before the last one stays readable.
+    """
     q = authority_request.c
+    held = await find(conn, municipality, request_id)
+    kept = dict.fromkeys((*(held.reasons if held else ()), *reasons))
     mine = (q.municipality == municipality) & (q.request_id == request_id) & (q.state == PENDING)
     new: dict[str, Any] = {"state": state, "closed_by": by, "closed_at": at}
-    new |= {"reasons": [reason.model_dump() for reason in reasons]}
+    new |= {"reasons": [reason.model_dump() for reason in kept]}
     return (await conn.execute(sa.update(authority_request).where(mine).values(new))).rowcount == 1
 
 
@@ -107,9 +112,18 @@ async def add_reasons(
     """Show why it still waits; each reason once."""
     q = authority_request.c
     mine = (q.municipality == municipality) & (q.request_id == row.request_id)
-    kept = dict.fromkeys((*row.reasons, *reasons))
+    held = await find(conn, municipality, row.request_id) or row
+    kept = dict.fromkeys((*held.reasons, *reasons))
     new = {"reasons": [reason.model_dump() for reason in kept]}
     await conn.execute(sa.update(authority_request).where(mine).values(new))
+
+
+async def count_voided(conn: AsyncConnection, municipality: str, incident_id: str, why: Reason) -> int:
+    """Return how many requests of this incident ended for this reason."""
+    q = authority_request.c
+    wanted = sa.select(q.reasons).where(q.municipality == municipality, q.incident_id == incident_id)
+    ended = (await conn.execute(wanted.where(q.state != PENDING))).scalars()
+    return sum(any(reason["code"] == why.code for reason in reasons) for reasons in ended)
 
 
 def _request(row: sa.RowMapping) -> Request:

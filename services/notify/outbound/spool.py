@@ -45,7 +45,7 @@ class Request:
 
     Attributes:
         id: The same for the same request made again.
-        kind: ``message-status``, ``message-in`` or ``voice``.
+        kind: ``message-status``, ``message-in``, ``voice`` or ``link``.
         url: Path and query as they were signed.
         form: Every field with all its values.
     """
@@ -121,6 +121,11 @@ class Spool:
             return await self._run(lambda: self._wipe(ids))
         except sqlite3.Error as err:
             raise _busy(err) from err
+
+    async def knows(self, id_: str) -> bool:
+        """Say whether a request was kept, or is remembered to have been."""
+        known = "SELECT 1 FROM received WHERE id = ?"
+        return await self._run(lambda: self._db.execute(known, (id_,)).fetchone() is not None)
 
     async def waiting(self) -> int:
         count = "SELECT count(*) FROM received WHERE taken_at IS NULL"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.events.tasks import TaskSnapshot
-from schemas.vocabulary import TaskState
+from schemas.vocabulary import TaskKind, TaskState
 from services.notify.tables import task
 from services.runtime.database import insert_into
 
@@ -40,12 +40,29 @@ async def find(conn: AsyncConnection, municipality: str, task_id: str) -> TaskSn
     return TaskSnapshot.model_validate(found) if found is not None else None
 
 
-async def open_of(conn: AsyncConnection, municipality: str, incident_id: str) -> list[TaskSnapshot]:
+LIVE = frozenset({TaskState.ASSIGNED, TaskState.ACCEPTED, TaskState.ON_SCENE})
+
+
+async def open_of(
+    conn: AsyncConnection, municipality: str, incident_id: str, kind: TaskKind | None = None
+) -> list[TaskSnapshot]:
+    """Return what is not over, of one kind or of every kind but the order to come out."""
     t = task.c
-    live = (TaskState.ASSIGNED.value, TaskState.ACCEPTED.value)
+    is_kind = t.kind == kind.value if kind else t.kind != TaskKind.WITHDRAW.value
+    return await _of(conn, municipality, incident_id, t.state.in_([state.value for state in LIVE]), is_kind)
+
+
+async def all_of(conn: AsyncConnection, municipality: str, incident_id: str) -> list[TaskSnapshot]:
+    return await _of(conn, municipality, incident_id)
+
+
+async def _of(
+    conn: AsyncConnection, municipality: str, incident_id: str, *where: sa.ColumnElement[bool]
+) -> list[TaskSnapshot]:
+    t = task.c
     wanted = (
         sa.select(t.snapshot)
-        .where(t.municipality == municipality, t.incident_id == incident_id, t.state.in_(live))
+        .where(t.municipality == municipality, t.incident_id == incident_id, *where)
         .order_by(t.task_id)
         .with_for_update()
     )

@@ -37,7 +37,7 @@ from services.runtime.signing import Signer, generate_keys, load_signer, load_ve
 from tests.support.towns import operator_key, write_town
 
 START = datetime(2026, 5, 5, 8, 40, tzinfo=UTC)  # 02:40 in El Salvador
-CODE = re.compile(r"\b(?:SI|OK) (\d{4})\b")
+CODE = re.compile(r"\b(?:SI|OK|VOY|SALIMOS) (\d{4})\b")
 DATABASE: ContextVar[str | None] = ContextVar("DATABASE", default=None)
 """Another database than a SQLite file in the test's folder."""
 
