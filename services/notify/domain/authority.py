@@ -48,7 +48,7 @@ class Right:
 
 
 def operator_of_person(town: Municipality, person_id: str, at: datetime) -> Operator | None:
-    """Return the operator whose phone this person carries; of several, one in office before one who is not."""
+    """Return the operator whose phone this person carries; of several, one in office first."""
     theirs = [operator for operator in town.operators if operator.person_id == person_id]
     return min(theirs, key=lambda operator: not operator.in_office(at), default=None)
 

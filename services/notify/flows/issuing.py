@@ -204,6 +204,16 @@ async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
     return (why,)
 
 
+async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
+    """A yes is to the words that were asked about: other words are another question."""
+    text = "Lo pedido ya no es byte por byte lo que saldría: se pregunta de nuevo."
+    why = Reason(code="request.content_changed", text=text)
+    await questions.void(work, request, why)
+    timers = work.app.timers
+    await timers.set(work.conn, work.municipality, RENEW_ASK, request.warning_id, "end", work.now)
+    return (why,)
+
+
 async def correct(
     work: Work, head: WarningRow, said: Mapping[str, str], authority: Authority, reasons: Sequence[Reason]
 ) -> Refusal:

@@ -38,6 +38,7 @@ class Alarms:
             questions.RELEASE: self.release,
             questions.REPLAN: self.replan,
             questions.UNANSWERED: self.ask_afresh,
+            questions.UNANSWERED: self.ask_afresh,
             broadcasting.EXPAND: self.expand,
             broadcasting.REACH: self.reach,
             issuing.RENEW_ASK: self.ask_renewal,
@@ -64,6 +65,12 @@ class Alarms:
             return
         work = await self._work(conn, timer, request.incident_id)
         await releasing.at_its_time(work, request, held.snapshot)
+
+    async def ask_afresh(self, conn: AsyncConnection, timer: Timer) -> None:
+        """Nobody answered while the words were good."""
+        request = await requests.find(conn, timer.municipality, timer.subject)
+        if request is not None:
+            await questions.unanswered(await self._work(conn, timer, request.incident_id), timer.subject)
 
     async def ask_afresh(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody answered while the words were good."""
