@@ -24,7 +24,7 @@ from services.notify.domain.audience import digest
 from services.notify.domain.authority import Bound
 from services.notify.domain.lint import lint_free, refused
 from services.notify.domain.plan import protocol_for
-from services.notify.domain.render import Words, stamped, zone_texts
+from services.notify.domain.render import Words, finished, zone_texts
 from services.notify.domain.segments import segments_of
 from services.notify.domain.warning import NotAllowed, Step, material_change, may, move, renewal
 from services.notify.flows import broadcasting, questions
@@ -204,16 +204,6 @@ async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
     return (why,)
 
 
-async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
-    """A yes is to the words that were asked about: other words are another question."""
-    text = "Lo pedido ya no es byte por byte lo que saldría: se pregunta de nuevo."
-    why = Reason(code="request.content_changed", text=text)
-    await questions.void(work, request, why)
-    timers = work.app.timers
-    await timers.set(work.conn, work.municipality, RENEW_ASK, request.warning_id, "end", work.now)
-    return (why,)
-
-
 async def correct(
     work: Work, head: WarningRow, said: Mapping[str, str], authority: Authority, reasons: Sequence[Reason]
 ) -> Refusal:
@@ -227,7 +217,7 @@ async def correct(
         if not text:
             return (Reason(code="correct.no_text", text=f"Falta el texto para la zona «{zone}»."),)
         for language in work.town.town.languages:
-            words = stamped(text, head.exercise_id, work.catalogues[language])
+            words = finished(text, head.exercise_id, work.catalogues[language])
             texts.append(ZoneText(zone=zone, language=language, text=words, segments=segments_of(words)))
     if stops := refused(lint_free(texts, work.town)):
         return stops

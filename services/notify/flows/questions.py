@@ -18,10 +18,6 @@ UNANSWERED: Final = "request_ends"
 
 # Words that nobody answered are asked afresh this often; then only news of the incident ask again.
 MOST_UNANSWERED: Final = 6
-UNANSWERED: Final = "request_ends"
-
-# Words that nobody answered are asked afresh this often; then only news of the incident ask again.
-MOST_UNANSWERED: Final = 6
 VOIDED: Final = "voided"
 
 

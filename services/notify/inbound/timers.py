@@ -38,7 +38,6 @@ class Alarms:
             questions.RELEASE: self.release,
             questions.REPLAN: self.replan,
             questions.UNANSWERED: self.ask_afresh,
-            questions.UNANSWERED: self.ask_afresh,
             broadcasting.EXPAND: self.expand,
             broadcasting.REACH: self.reach,
             issuing.RENEW_ASK: self.ask_renewal,
@@ -51,9 +50,10 @@ class Alarms:
 
     async def escalate(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody answered: take the next step."""
+        work = await self._work_of_alert(conn, timer)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
-            await alerting.advance(await self._work(conn, timer, row.incident_id), row)
+            await alerting.advance(work, row)
 
     async def release(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody signed: does the town's resolution let it out?"""
@@ -72,26 +72,22 @@ class Alarms:
         if request is not None:
             await questions.unanswered(await self._work(conn, timer, request.incident_id), timer.subject)
 
-    async def ask_afresh(self, conn: AsyncConnection, timer: Timer) -> None:
-        """Nobody answered while the words were good."""
-        request = await requests.find(conn, timer.municipality, timer.subject)
-        if request is not None:
-            await questions.unanswered(await self._work(conn, timer, request.incident_id), timer.subject)
-
     async def replan(self, conn: AsyncConnection, timer: Timer) -> None:
         await responding.replan(self._plain(conn, timer), timer.subject)
 
     async def expand(self, conn: AsyncConnection, timer: Timer) -> None:
         """Write the next messages of a broadcast."""
+        work = await self._work_of_alert(conn, timer)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
-            await broadcasting.expand(await self._work(conn, timer, row.incident_id), row.alert_id)
+            await broadcasting.expand(work, row.alert_id)
 
     async def reach(self, conn: AsyncConnection, timer: Timer) -> None:
         """Five minutes after a warning: who has to be told by loudspeaker?"""
+        work = await self._work_of_alert(conn, timer)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
-            await tasking.reach_blocks(await self._work(conn, timer, row.incident_id), row.alert_id)
+            await tasking.reach_blocks(work, row.alert_id)
 
     async def ask_renewal(self, conn: AsyncConnection, timer: Timer) -> None:
         await renewing.ask(self._plain(conn, timer), timer.subject)
@@ -116,6 +112,11 @@ class Alarms:
 
     def _plain(self, conn: AsyncConnection, timer: Timer) -> Work:
         return self._app.work(conn, timer.municipality)
+
+    async def _work_of_alert(self, conn: AsyncConnection, timer: Timer) -> Work:
+        """Lock the incident before its alert, as handlers do: two that wait for each other end in neither."""
+        incident_id = await alerts.incident_of(conn, timer.municipality, timer.subject)
+        return await self._work(conn, timer, incident_id or "")
 
     async def _work(self, conn: AsyncConnection, timer: Timer, incident_id: str) -> Work:
         work = self._plain(conn, timer)

@@ -126,14 +126,6 @@ async def count_voided(conn: AsyncConnection, municipality: str, incident_id: st
     return sum(any(reason["code"] == why.code for reason in reasons) for reasons in ended)
 
 
-async def count_voided(conn: AsyncConnection, municipality: str, incident_id: str, why: Reason) -> int:
-    """Return how many requests of this incident ended for this reason."""
-    q = authority_request.c
-    wanted = sa.select(q.reasons).where(q.municipality == municipality, q.incident_id == incident_id)
-    ended = (await conn.execute(wanted.where(q.state != PENDING))).scalars()
-    return sum(any(reason["code"] == why.code for reason in reasons) for reasons in ended)
-
-
 def _request(row: sa.RowMapping) -> Request:
     return Request(
         request_id=row["request_id"],
