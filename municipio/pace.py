@@ -17,7 +17,10 @@ from services.runtime.clock import TownClock
 OPENING_RATE: Final = 450.0
 QUIET_RATE: Final = 120.0
 WAITING_RATE: Final = 20.0
-"""From the first page to the first call, two minutes of town time in six seconds."""
+WAITING_S: Final = 5.5
+NEARLY_RATE: Final = 5.0
+"""From the first page to the first call pass two minutes of town time: most of them briskly, the last ones
+slowly, so that a busy machine does not miss the minute in which somebody can still decide."""
 READING_RATE: Final = 6.0
 RINGING_RATE: Final = 1.0
 DECIDING_RATE: Final = 0.5
@@ -45,12 +48,14 @@ class Attention:
     talking: set[str] = field(default_factory=set)
     asked_s: dict[str, float] = field(default_factory=dict)
     deciding: set[str] = field(default_factory=set)
+    first_asked_s: float | None = None
     has_rung: bool = False
 
     def see(self, entry: Entry, now_s: float) -> None:
         """Take one entry of the ledger."""
         if entry["kind"] == "message" and _ASKS.search(entry["text"] or ""):
             self.asked_s[entry["phone"]] = now_s
+            self.first_asked_s = self.first_asked_s or now_s
             if _AUTHORITY.search(entry["text"]):
                 self.deciding.add(entry["phone"])
         elif entry["kind"] == "answer":
@@ -65,11 +70,16 @@ class Attention:
         if self.ringing:
             return RINGING_RATE
         if not self.has_rung:
-            return WAITING_RATE
+            return self._rate_before_the_first_call(now_s)
         fresh = {phone for phone, asked_s in self.asked_s.items() if now_s - asked_s < TIME_TO_READ_S}
         if not fresh:
             return QUIET_RATE
         return DECIDING_RATE if fresh & self.deciding else READING_RATE
+
+    def _rate_before_the_first_call(self, now_s: float) -> float:
+        if self.first_asked_s is None:
+            return RINGING_RATE
+        return WAITING_RATE if now_s - self.first_asked_s < WAITING_S else NEARLY_RATE
 
     def _answered(self, phone: str, words: str, now_s: float) -> None:
         if words.upper().startswith(("SI", "NO", "PASO")) or len(words) == 4:

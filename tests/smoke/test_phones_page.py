@@ -18,11 +18,10 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.smoke.test_up import STOPPED_WITHIN_S, belonging_to, environment, free_base
 
-pytestmark = [pytest.mark.smoke, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.smoke, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_MS = 40_000
-FIRST_RING_WITHIN_S = 20.0  # after the start, on a machine that does nothing else
+PATIENCE_MS = 60_000  # of somebody whose machine does other things too
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -54,7 +53,7 @@ def watched_town(data: Path) -> Iterator[tuple[str, float]]:
 
 
 def first_line(process: subprocess.Popen[str], log: Path) -> str:
-    until_s = time.monotonic() + 90
+    until_s = time.monotonic() + 150
     while "\n" not in (said := log.read_text()):
         assert process.poll() is None, said
         assert time.monotonic() < until_s, said
@@ -121,7 +120,7 @@ def test_a_person_plays_the_night_on_the_page_of_phones(tmp_path: Path, browser:
 
 
 def a_page_is_ignored_until_it_rings(person: Person, phone: Locator) -> None:
-    person.sees(phone, "Accion")
+    expect(phone.get_by_text("Accion").last).to_be_visible(timeout=2 * PATIENCE_MS)
     expect(person.page.locator("#level")).to_contain_text("Nivel 3 · Acción", timeout=PATIENCE_MS)
     expect(phone.get_by_role("button", name="Contestar")).to_be_visible(timeout=PATIENCE_MS)
     expect(person.page.locator("#now")).to_contain_text("Coordinación 1")

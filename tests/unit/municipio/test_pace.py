@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from municipio.pace import (
     DECIDING_RATE,
+    NEARLY_RATE,
     QUIET_RATE,
     READING_RATE,
     RINGING_RATE,
     TIME_TO_READ_S,
     WAITING_RATE,
+    WAITING_S,
     Attention,
 )
 
@@ -36,10 +38,12 @@ def asked() -> Attention:
 
 
 def test_until_the_first_call_the_clock_goes_briskly() -> None:
-    """Two minutes of town time to the first call are a matter of seconds."""
+    """Two minutes of town time to the first call are a matter of seconds; the last of them go slowly."""
     attention = Attention()
-    attention.see(message(ANA, "Responda OK 1900 si lo vio"), 0)
-    assert WAITING_RATE == attention.rate(1)
+    assert RINGING_RATE == attention.rate(0)
+    attention.see(message(ANA, "Responda OK 1900 si lo vio"), 1)
+    assert WAITING_RATE == attention.rate(2)
+    assert NEARLY_RATE == attention.rate(2 + WAITING_S)
 
 
 def test_a_ringing_phone_rings_as_long_as_in_life_and_a_talking_one_longer() -> None:
