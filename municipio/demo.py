@@ -47,7 +47,6 @@ PHONES: Final[Sequence[Mapping[str, Any]]] = (
             {"match": r"[Rr]esponda SI (\d{4})", "answer": r"SI \1", "after_ms": 20_000},
             {"match": r"[Rr]esponda OK (\d{4})", "answer": r"OK \1", "after_ms": 20_000},
         ],
-        "call": {"answered_by": "human", "press": ["1"]},
     },
     # Both brigades go with six people, arrive after five minutes and are done after twenty.
     {
@@ -60,6 +59,7 @@ PHONES: Final[Sequence[Mapping[str, Any]]] = (
     },
 )
 LINK: Final = re.compile(r"https?://\S+/a/[A-Za-z0-9_-]+")
+ANA: Final = "+50370000001"
 LINKED_WITHIN_S: Final = 10.0
 
 Json = dict[str, Any]
@@ -289,10 +289,11 @@ def broker_name() -> str:
 
 
 def _open_newest_link(stack: Stack) -> None:
-    """Answer the newest page by its link, as its reader would, and wait until notify has heard of it."""
+    """Answer Ana's newest page by its link, as she would at last, and wait until notify has heard of it."""
     from tests.support.gather import carrier_ledger
 
-    texts = [row["text"] for row in carrier_ledger(stack.urls["carrier"]) if row["kind"] == "message"]
+    entries = carrier_ledger(stack.urls["carrier"])
+    texts = [row["text"] for row in entries if row["kind"] == "message" and row["phone"] == ANA]
     links = [found.group() for text in texts if (found := LINK.search(text))]
     if not links:
         return

@@ -23,7 +23,10 @@ _REFUSED = 1
 def decide(
     incident: Annotated[str, typer.Argument(metavar="INCIDENT")],
     verb: Annotated[
-        str, typer.Argument(metavar="VERB", help="approve reject pass raise lower renew correct lift close")
+        str,
+        typer.Argument(
+            metavar="VERB", help="approve reject pass raise lower renew correct lift withdraw close"
+        ),
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the decision.")],
     version: Annotated[
