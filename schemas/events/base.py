@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def on_one_line(text: str) -> str:
+    """Refuse NUL and every other control character: no database holds it, and it breaks a log."""
+    if not text.isprintable() and _CONTROL.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def in_lines(text: str) -> str:
+    """Refuse control characters but line breaks and tabs."""
+    on_one_line(text.replace("\n", "").replace("\t", ""))
+    return text
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
-Id = Annotated[str, Field(min_length=1, max_length=128)]
+Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(on_one_line)]
 
 
 class Part(BaseModel):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from schemas.events.base import Event, Id, Moment, Reason
+from schemas.events.base import Event, Id, Moment, Reason, in_lines
 from schemas.vocabulary import Level, Ruling, Verb, Via
+
+Words = Annotated[str, AfterValidator(in_lines)]
 
 
 class CoordinatorDecided(Event):
@@ -31,14 +33,14 @@ class CoordinatorDecided(Event):
     incident_id: Id
     verb: Verb
     operator_id: Id
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Annotated[str, Field(max_length=500), AfterValidator(in_lines)] = ""
     decided_at: Moment
     via: Via
     version: int | None = None
     request_id: Id | None = None
     content_hash: Id | None = None
     level: Level | None = None
-    text: dict[str, str] | None = None
+    text: dict[Words, Words] | None = None
     until: Moment | None = None
     operator_signature: str | None = None
 

@@ -6,8 +6,9 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from schemas.events.base import on_one_line
 from schemas.municipality.base import (
     KnownChannel,
     KnownHazard,
@@ -169,6 +170,6 @@ class Resident(Written):
     resident_id: Slug
     phone: Phone
     zone: Slug
-    block: Annotated[str, Field(max_length=64)] = ""
+    block: Annotated[str, Field(max_length=64), AfterValidator(on_one_line)] = ""
     distance_m: Annotated[int, Field(ge=0)] = 0
     language: Language = "es"

@@ -86,3 +86,38 @@ async def test_operator_in_office_speaks_before_one_whose_office_has_ended(tmp_p
         await notify.says("ana", f"SI {await notify.code_of('ana')}")
         (event,) = await notify.events("warning.authorised")
         assert event["authority"]["operator_id"] == "beto"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"decision_id": "d\x00"}, {"request_id": "q\n1"}, {"reason": "a\x00"}, {"text": {"*": "a\x00"}}],
+    ids=["decision", "request", "reason", "text"],
+)
+async def test_control_characters_are_a_clear_error(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """No database holds a NUL; the answer names the field and nothing crashes."""
+    async with rig(tmp_path) as notify:
+        said = {
+            "decision_id": "d-1",
+            "incident_id": "inc-1",
+            "verb": "correct",
+            "operator_id": "ana",
+            "decided_at": notify.clock.now().isoformat(),
+            "via": "cli",
+        }
+        answer = await notify.post("/admin/v1/decisions", {"municipality": "alta", "decision": said | wrong})
+        assert answer.status_code == 422
+        assert next(iter(wrong)) in answer.json()["errors"][0]["pointer"]
+
+
+async def test_correction_leaves_in_letters_of_one_segment(tmp_path: Path) -> None:
+    """Accents would double the price and the time; the words that are bound are those that leave."""
+    async with rig(tmp_path, safe_release=False) as notify:
+        await notify.classify()
+        await notify.says("ana", f"SI {await notify.code_of('ana')}")
+        await notify.carrier_takes(purpose="warning")
+        words = "ALCALDIA DE ALTA: el aviso fue un error. Disculpen: está tranquilo."
+        answer = (await notify.decide("ana", "correct", text={"*": words})).json()
+        assert answer["ruling"] == "applied"
+        assert {"esta" in text and "á" not in text for text in await notify.texts(purpose="correction")} == {
+            True
+        }
