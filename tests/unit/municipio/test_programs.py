@@ -48,7 +48,9 @@ def test_postgresql_gives_each_service_a_relay_and_its_own_database(tmp_path: Pa
     """No process is told the address of a neighbour's tables, nor the administrator's."""
     on_server = Copy(copy.data, copy.ports, copy.municipalities, database_url="postgresql://admin@h/db")
     relays = [program for program in programs(on_server) if program.name.endswith("-relay")]
-    assert ["ingest-relay", "triage-relay", "notify-relay", "console-relay"] == [relay.name for relay in relays]
+    assert ["ingest-relay", "triage-relay", "notify-relay", "console-relay"] == [
+        relay.name for relay in relays
+    ]
     triage = next(program for program in programs(on_server) if program.name == "triage")
     assert ["MUNICIPIO_TRIAGE_DATABASE_URL_FILE"] == list(triage.environment)
     told = environment(on_server, {"MUNICIPIO_DATABASE_URL": "postgresql://admin:x@h/db"})

@@ -20,9 +20,11 @@ def test_the_question_offers_two_answers_and_no_script(purpose: Purpose) -> None
     answer = link_pages.question(link)
     page = bytes(answer.body).decode()
     assert (200, "no-store") == (answer.status_code, answer.headers["cache-control"])
-    assert 'lang="es"' in page and "width=device-width" in page
+    assert 'lang="es"' in page
+    assert "width=device-width" in page
     assert 2 == page.count("<button")
-    assert "<script" not in page and "http" not in page
+    assert "<script" not in page
+    assert "http" not in page
     assert "ana" not in page
 
 
