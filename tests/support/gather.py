@@ -67,5 +67,6 @@ def _notify(client: Client, town: str) -> Json:
     return {
         "messages": client.items("notify", "/admin/v1/messages", municipality=town, limit=5000),
         "warnings": warnings,
-        "answers": [{"sid": row["provider_id"]} for row in replies],
+        "tasks": client.items("notify", "/admin/v1/tasks", municipality=town, limit=2000),
+        "answers": [{"sid": row["provider_id"].partition("/")[0]} for row in replies],
     }

@@ -31,6 +31,7 @@ class Evidence:
     warnings: Sequence[Json] = ()
     changes: Sequence[Json] | None = None
     answers: Sequence[Json] | None = None
+    tasks: Sequence[Json] | None = None
     started_at: datetime | None = None
     until: datetime | None = None
 
@@ -51,6 +52,7 @@ class Evidence:
             messages=notify.get("messages", ()),
             warnings=notify.get("warnings", ()),
             answers=notify.get("answers"),
+            tasks=notify.get("tasks"),
             started_at=moment(told["started_at"]) if told.get("started_at") else None,
             until=moment(told["until"]) if told.get("until") else None,
         )

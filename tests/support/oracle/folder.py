@@ -64,6 +64,7 @@ class LevelPlan:
     level: int
     roster: str
     steps: tuple[Step, ...]
+    assignees: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def _protocol(row: Mapping[str, Any]) -> Protocol:
             int(plan["level"]),
             plan["roster"],
             tuple(Step(int(step["after_s"]), step["channel"], step["who"]) for step in plan["steps"]),
+            tuple(task["assignee"] for task in plan.get("tasks") or ()),
         )
         for plan in row["levels"]
     )

@@ -11,6 +11,7 @@ from tests.support.oracle.report import Report
 from tests.support.oracle.told import (
     compare_pages,
     compare_replies,
+    compare_tasks,
     compare_warnings,
     find_duplicates,
     find_unexpected,
@@ -34,6 +35,7 @@ def compare(evidence: Evidence, town: Town) -> Report:
     compare_changes(report, found, evidence.changes)
     known = compare_incidents(report, due, evidence.incidents, evidence.until)
     compare_pages(report, due, known, came, evidence, town)
+    compare_tasks(report, due, known, came, evidence, town)
     warned = compare_warnings(report, due, known, came, evidence, town)
     compare_replies(report, evidence)
     find_duplicates(report, came)

@@ -127,6 +127,17 @@ def pages(incident: DueIncident, town: Town, at: datetime) -> list[DuePage]:
     ]
 
 
+def tasks(incident: DueIncident, town: Town) -> list[DuePage]:
+    """Return whom the plan of the incident's highest level gives a task: each phone that it names, by text.
+
+    Lower plans are not looked at: two rises in one batch are one version, and one plan.
+    """
+    protocol = town.protocol(incident.hazard, incident.kind)
+    plan = protocol.at(incident.level) if protocol else None
+    named = plan.assignees if plan else ()
+    return [DuePage(incident.name, who, town.people[who], "sms") for who in named if who in town.people]
+
+
 def warnings(
     due: Iterable[DueIncident],
     town: Town,

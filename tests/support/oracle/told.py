@@ -18,6 +18,7 @@ from tests.support.oracle.report import Report
 EXCUSED = frozenset({"undelivered", "failed", "expired", "suppressed", "withdrawn"})
 # What the duty officer's first message may be: a question of authority doubles as the page.
 PAGING = frozenset({"page", "authority"})
+TASKS = frozenset({"task", "withdraw"})
 TO_THE_TOLD = frozenset({"correction", "lift"})
 EVER_IN_FORCE = frozenset({"authorised", "lifted"})
 
@@ -49,6 +50,42 @@ def compare_pages(
                 evidence.messages, page.recipient_id, incident_id=row["incident_id"]
             ):
                 report.count("lost_messages", name)
+
+
+def compare_tasks(
+    report: Report,
+    due: Iterable[DueIncident],
+    known: Mapping[str, Json],
+    came: Sequence[Delivery],
+    evidence: Evidence,
+    town: Town,
+) -> None:
+    """Look for the task of every crew that the protocol names, where triage agrees on the level.
+
+    Not compared where the evidence does not speak of tasks.
+    """
+    if evidence.tasks is None:
+        return
+    by_phone = _by_phone(came)
+    for incident in due:
+        row = known.get(incident.name)
+        if row is None or row.get("level") != incident.level:
+            continue
+        for task in plan.tasks(incident, town):
+            fitting = [
+                one.sid
+                for one in by_phone[task.phone, task.channel]
+                if one.row.get("incident_id") == row["incident_id"] and one.purpose in TASKS
+            ]
+            planned = {
+                told["state"]
+                for told in evidence.messages
+                if told["recipient_id"] == task.recipient_id
+                and told["incident_id"] == row["incident_id"]
+                and told["purpose"] in TASKS
+            }
+            if not fitting and not (planned and planned <= EXCUSED):
+                report.count("lost_messages", f"task to {task.recipient_id}: {incident.name}")
 
 
 def compare_warnings(

@@ -79,3 +79,13 @@ def test_site_is_silent_when_its_sensor_is(town: Town) -> None:
     (incident,) = plan.silent_sites(gaps, town)
     assert (incident.place, incident.kind) == ("puente-viejo", "no_data")
     assert incident.must_exist(AT + timedelta(hours=7), timedelta(minutes=1))
+
+
+def test_highest_level_gives_its_tasks(town: Town) -> None:
+    """Each brigade that the level 3 plan names is owed one text; those of lower plans are not looked at."""
+    (made,) = plan.incidents([moved("claro-puente", "rc-puente", 3)], town)
+    owed = plan.tasks(made, town)
+    assert [(one.recipient_id, one.channel) for one in owed] == [
+        ("brigada-norte", "sms"),
+        ("brigada-sur", "sms"),
+    ]
