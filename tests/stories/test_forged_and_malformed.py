@@ -109,3 +109,22 @@ def test_a_malformed_record_of_ours_stops_its_reader_and_skips_nothing(
     town.pipe.records[topic].remove(bad)
     town.settle()
     town.phone("ana").expects_sms("flood").replies("OK {code}")
+
+
+def test_a_town_that_notify_has_not_loaded_stops_it_and_loses_nothing(town: Town) -> None:
+    """Triage read a new folder first: its incident is no dead letter, notify waits to be restarted."""
+    flood(town)
+    genuine = next(town.pipe.of_type("incident.classified"))
+    named = Envelope(
+        id="new-town",
+        source="/triage",
+        type="incident.classified",
+        time=town.clock.now(),
+        municipality="nueva",
+    )
+    envelope = load_signer(town.data / "keys", "triage").seal("incidents", named, genuine.value)
+    early = town.pipe.append(Outgoing("incidents", "nueva", envelope, genuine.value, Lane.INCIDENTS))
+    with pytest.raises(OursMalformed):
+        town.settle()
+    assert 0 == town.rows("notify", "SELECT count(*) FROM dead_letter")[0][0]
+    town.pipe.records["incidents"].remove(early)

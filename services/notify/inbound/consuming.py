@@ -22,7 +22,7 @@ from services.notify.handlers import (
 from services.notify.settings import SERVICE
 from services.notify.work import Work
 from services.runtime.consumer import Consumer
-from services.runtime.errors import Refused
+from services.runtime.errors import OursMalformed, Refused
 from services.runtime.kafka import subscribe
 from services.runtime.records import Record, open_record
 
@@ -74,7 +74,9 @@ async def _take(app: App, record: Record) -> None:
 def _open(app: App, record: Record) -> tuple[Envelope, Event]:
     envelope, event = open_record(record, app.verifier)
     if envelope.municipality not in app.towns:
-        raise Refused("municipality.unknown", "no folder of this municipality is known here")
+        # Triage has loaded a folder that this process has not: stopping loses nothing, a restart reads it.
+        why = f"no folder of municipality {envelope.municipality} is loaded here: restart notify"
+        raise OursMalformed(record.topic, record.partition, record.offset, why)
     return envelope, event
 
 
