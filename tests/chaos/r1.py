@@ -98,7 +98,7 @@ async def _play(stack: Stack, told: Script) -> tuple[Evidence, Killer]:
         tasks.create_task(load.play(told, told.rounds * ROUND_S))
         tasks.create_task(killer.play(told.kills, lambda: load.done))
     say(f"   load over after {time.monotonic() - began_s:.0f} s, longest posting {load.longest_wait_s:.1f} s")
-    until = await to_rest(stack, HORIZON)
+    until = await to_rest(stack, HORIZON, RATE)
     say(f"   at rest after {time.monotonic() - began_s:.0f} s")
     gathered = evidence_of(
         stack.client(), stack.urls["carrier"], TOWN, load.accepted, started_at=BEGINS, until=until

@@ -1,4 +1,4 @@
-"""Bring a town to rest after a load: let what is due happen, up to a horizon of town time."""
+"""Bring a town to rest after a load: let all be decided, then let what is due happen up to a horizon."""
 
 from __future__ import annotations
 
@@ -16,19 +16,30 @@ WITHIN_S = 180.0
 LOOK_EVERY_S = 0.2
 
 
-async def to_rest(stack: Stack, horizon: timedelta) -> datetime:
-    """Let the town's clock run for ``horizon``, stop it, wait until nothing is under way; return its time."""
+async def to_rest(stack: Stack, horizon: timedelta, rate: float) -> datetime:
+    """Return the town's time once nothing is under way, ``horizon`` after everything was taken up.
+
+    The clock stands until all that was posted has reached notify, so that a slow machine shortens
+    nobody's minutes; then it runs at ``rate`` for ``horizon`` and stands again.
+    """
     path = stack.copy.clock_file
     clock = TownClock(path)
-    end = clock.now() + horizon
-    while clock.now() < end:
-        await asyncio.sleep(LOOK_EVERY_S)
-    TownClock.write(path, end, 0)
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=20, trust_env=False) as http,
         KafkaTraffic(stack.bootstrap) as traffic,
     ):
-        await insistently(http, "POST", f"{stack.urls['ingest']}/admin/v1/tick")
-        await Rest(http, stack.urls, traffic, within_s=WITHIN_S).until_quiet(end)
+        rest = Rest(http, stack.urls, traffic, within_s=WITHIN_S)
+        await _stand(stack, http, rest, clock.now())
+        end = clock.now() + horizon
+        TownClock.write(path, clock.now(), rate)
+        while clock.now() < end:
+            await asyncio.sleep(LOOK_EVERY_S)
+        await _stand(stack, http, rest, end)
     return end
+
+
+async def _stand(stack: Stack, http: httpx.AsyncClient, rest: Rest, at: datetime) -> None:
+    TownClock.write(stack.copy.clock_file, at, 0)
+    await insistently(http, "POST", f"{stack.urls['ingest']}/admin/v1/tick")
+    await rest.until_quiet(at)
