@@ -144,8 +144,10 @@ class Relay:
         if self._pause_s:
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             return
+        # Not wait_for: on Python 3.11 it can swallow a cancellation, and this loop would never end.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._outbox.woken.wait(), SWEEP_S)
+            async with asyncio.timeout(SWEEP_S):
+                await self._outbox.woken.wait()
 
     async def _read(self) -> list[Row]:
         held = self._held.closed()
