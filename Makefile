@@ -61,3 +61,4 @@ packages-test:
 
 lock: $(ENVIRONMENT)
 	$(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	$(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra bench --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file bench/requirements.lock pyproject.toml
