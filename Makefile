@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-F ?= R1
+F ?=
 SCALE ?= ci
 
 ENVIRONMENT := $(VENV)/.from-lock
@@ -54,7 +54,7 @@ check: setup ## Format, lint, types, import contracts, message contracts
 	$(RUN) -m docs.generate --check
 
 chaos: setup packages-test ## Kill processes under load and count what is lost; F=R1,R3 SCALE=ci|night
-	@exec $(RUN) -m tests.chaos --faults $(F) --scale $(SCALE)
+	@exec $(RUN) -m tests.chaos $(if $(F),--faults $(F)) --scale $(SCALE)
 
 packages-test:
 	@deploy/packages.sh postgresql chromium

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 from municipio.paths import VAR
-from tests.chaos import r1
-from tests.support.postgres import postgres_cluster
+from tests.chaos.campaign import Json, Order, say
+from tests.support.postgres import PostgresCluster, postgres_cluster
 
-FAULTS = {"R1": r1.run}
 DATABASES = ("sqlite", "postgresql")
+# Each fault is tests/chaos/<id in small letters>.py; at SCALE=ci it is played on these databases.
+FAULTS = {
+    "R1": DATABASES,
+}
 
 
 def main() -> int:
@@ -26,32 +31,42 @@ def main() -> int:
         return 2
     items = []
     for fault in asked.faults.split(","):
-        for database in asked.databases.split(","):
+        for database in _databases(fault, asked.databases, asked.scale):
             folder = VAR / "chaos" / f"{fault}-{database}"
-            with _server(database) as url:
-                items.append(FAULTS[fault](database, url, folder, asked.seed, asked.scale))
+            with _server(database) as cluster:
+                items.append(_run(fault, Order(database, cluster, folder, asked.seed, asked.scale)))
             if items[-1]["pass"] and not asked.keep:
                 shutil.rmtree(folder, ignore_errors=True)
-            r1.say(f"   {'passed' if items[-1]['pass'] else f'FAILED, see {folder}'}")
+            say(f"   {'passed' if items[-1]['pass'] else f'FAILED, see {folder}'}")
     passed = all(item["pass"] for item in items)
     print(json.dumps({"schema": "municipio/chaos/1", "items": items, "pass": passed}), flush=True)
     return 0 if passed else 1
 
 
+def _databases(fault: str, asked: str | None, scale: str) -> tuple[str, ...]:
+    if asked:
+        return tuple(asked.split(","))
+    return FAULTS[fault] if scale == "ci" else DATABASES
+
+
+def _run(fault: str, order: Order) -> Json:
+    return cast(Json, importlib.import_module(f"tests.chaos.{fault.lower()}").run(order))
+
+
 @contextlib.contextmanager
-def _server(database: str) -> Iterator[str | None]:
+def _server(database: str) -> Iterator[PostgresCluster | None]:
     if database == "sqlite":
         yield None
         return
     with postgres_cluster() as cluster:
-        yield cluster.url
+        yield cluster
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--faults", default="R1", help=f"comma-separated: {', '.join(FAULTS)}")
+    parser.add_argument("--faults", default=",".join(FAULTS), help=f"comma-separated: {', '.join(FAULTS)}")
     parser.add_argument("--scale", choices=("ci", "night"), default="ci", help="how much of it")
-    parser.add_argument("--databases", default=",".join(DATABASES))
+    parser.add_argument("--databases", help="comma-separated; default: those of the scale")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", "1")))
     parser.add_argument("--keep", action="store_true", help="leave the folder of a run that passed")
     return parser
