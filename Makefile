@@ -2,16 +2,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check chaos lock packages-test
+.PHONY: help setup run demo test check chaos bench lock packages-test
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 F ?=
 SCALE ?= ci
+B ?=
 
 ENVIRONMENT := $(VENV)/.from-lock
 KAFKA := var/kafka/.fetched
+BENCH_ENVIRONMENT := var/bench/venv/.from-lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -55,6 +57,17 @@ check: setup ## Format, lint, types, import contracts, message contracts
 
 chaos: setup packages-test ## Kill processes under load and count what is lost; F=R1,R3 SCALE=ci|night
 	@exec $(RUN) -m tests.chaos $(if $(F),--faults $(F)) --scale $(SCALE)
+
+bench: setup ## Every speed figure against a baseline of the same run; B=name,name runs some
+	@deploy/packages.sh postgresql
+	@case ",$(B)," in ,,|*,triage_vs_quix,*) $(MAKE) --no-print-directory $(BENCH_ENVIRONMENT) ;; esac
+	@exec $(RUN) -m bench --only "$(B)"
+
+# Quixstreams wants an older pydantic than ours: an environment of its own.
+$(BENCH_ENVIRONMENT): bench/requirements.lock | $(ENVIRONMENT)
+	@test -x var/bench/venv/bin/python || $(PYTHON) -m venv var/bench/venv
+	var/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@touch $@
 
 packages-test:
 	@deploy/packages.sh postgresql chromium

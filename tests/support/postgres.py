@@ -33,8 +33,9 @@ class PostgresCluster:
         url: Of a superuser, into the database ``postgres``.
     """
 
-    def __init__(self, url: str, folder: Path | None, port: int = 0) -> None:
+    def __init__(self, url: str, folder: Path | None, port: int = 0, *, fsync: bool = False) -> None:
         self.url = url
+        self._fsync = fsync
         self._folder = folder
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,7 +52,7 @@ class PostgresCluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
-            "fsync": "off",  # The cluster is thrown away; only its machine's crash could lose something.
+            "fsync": "on" if self._fsync else "off",
         }
         command = [_binary("postgres"), "-D", str(self._folder / "data"), "-p", str(self._port)]
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -97,11 +98,11 @@ class PostgresCluster:
 
 
 @contextmanager
-def postgres_cluster() -> Iterator[PostgresCluster]:
+def postgres_cluster(*, fsync: bool = False) -> Iterator[PostgresCluster]:
     """Give a running server: the one that ``MUNICIPIO_TEST_POSTGRES_URL`` names, else one of our own.
 
     As root it runs as an unprivileged user, in a fresh directory of that user. Server and directory are
-    gone at the end.
+    gone at the end, so that only a crash of the machine could lose something without ``fsync``.
     """
     outside = os.environ.get(OUTSIDE)
     if outside:
@@ -110,7 +111,9 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
     folder = Path(tempfile.mkdtemp(prefix="municipio-postgres-", dir="/tmp"))
     password = secrets.token_hex(12)
     port = _free_port()
-    cluster = PostgresCluster(f"postgresql://{ADMIN}:{password}@127.0.0.1:{port}/postgres", folder, port)
+    cluster = PostgresCluster(
+        f"postgresql://{ADMIN}:{password}@127.0.0.1:{port}/postgres", folder, port, fsync=fsync
+    )
     with _watchdog(folder):
         try:
             _initialise(folder, password)

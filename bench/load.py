@@ -1,0 +1,230 @@
+"""Readings of many gauges with a known answer: on the topics, packed as ingest packs them and one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import Producer
+
+from bench.baselines.rule import ROWS, changes
+from bench.harness import NotMeasured
+from schemas.envelope import EVERY_MUNICIPALITY, Envelope
+from schemas.events.readings import ClockTicked, Measurement, SensorMeasured
+from schemas.fingerprint import MODULUS, fingerprint_of
+from schemas.topics import READINGS, partition_of
+from schemas.vocabulary import Property
+from services.ingest.domain.packing import PACK_MOST, Waiting, pack
+from tests.support.towns import WrittenTown, write_town
+
+SENSORS: Final = 600
+READINGS_EACH: Final = 1000
+START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)
+EVERY: Final = timedelta(minutes=1)
+ON_THE_WAY: Final = timedelta(seconds=2)
+PLATEAU: Final = (10, 40)
+"""Readings that a gauge stays within one level: a change in 25 readings, 4 % of them."""
+ROUND: Final = 16_000
+"""Readings that ingest's relay packs at once under load."""
+Change = tuple[str, int, int, datetime]
+"""Gauge, level before, level after, ``observed_at``."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A town's readings, gauge by gauge, all at the same minutes."""
+
+    town: WrittenTown
+    series: dict[str, list[float]]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.series.values()))
+
+    @cached_property
+    def reference(self) -> tuple[int, str]:
+        """How many conditions move, and a hash over all of them."""
+        return digest(
+            (gauge, before, after, _observed_at(place))
+            for gauge, values in self.series.items()
+            for place, before, after in changes(values)
+        )
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """The order-independent hash of all readings, as a client would know it."""
+        total = sum(
+            fingerprint_of(gauge, Property.RIVER_LEVEL.value, _observed_at(place), value)
+            for gauge, values in self.series.items()
+            for place, value in enumerate(values)
+        )
+        return total % MODULUS
+
+    def partition(self, gauge: str) -> int:
+        return partition_of(self.town.id, f"s-{gauge.removeprefix('g-')}")
+
+
+def make_load(
+    folder: Path, town_id: str = "rio", *, sensors: int = SENSORS, each: int = READINGS_EACH, seed: int = 1
+) -> Load:
+    """Write a town of that many gauges with a level rule each, and make their readings."""
+    town = write_town(
+        folder, town_id, zones=sensors, residents_per_zone=1, confirm=2, levels=ROWS, expected_every_s=60
+    )
+    chance = random.Random(seed)
+    return Load(town, {gauge: _series(chance, each) for gauge in town.sensors})
+
+
+def digest(moved: Iterable[Change]) -> tuple[int, str]:
+    """Return how many changes these are, and a hash that does not depend on their order."""
+    lines = sorted(
+        f"{gauge}|{before}|{after}|{at.astimezone(UTC).isoformat()}" for gauge, before, after, at in moved
+    )
+    return len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def check_changes(load: Load, moved: Iterable[Change], whose: str) -> None:
+    """Hold what a side found against the reference.
+
+    Raises:
+        NotMeasured: It decided something else, so its speed says nothing.
+    """
+    found = digest(moved)
+    if found != load.reference:
+        raise NotMeasured(f"{whose} found {found}, the reference is {load.reference}")
+
+
+def put_packed(bootstrap: str, loads: Sequence[Load], *, pack_most: int = PACK_MOST) -> None:
+    """Fill ``readings`` as ingest's relay does under load, a tick behind every round of it."""
+    _put(
+        bootstrap,
+        (
+            row
+            for parts in zip(*(_packed(load, pack_most) for load in loads), strict=True)
+            for part in parts
+            for row in part
+        ),
+    )
+
+
+def put_single(bootstrap: str, topic: str, load: Load, *, enveloped: bool) -> None:
+    """Fill a topic with one reading a record; without the envelope's headers for a baseline."""
+    _put(bootstrap, _single(load, topic, enveloped=enveloped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    topic: str
+    partition: int
+    value: bytes
+    key: str | None = None
+    headers: Any = None  # Any: the producer's type is narrower than what it takes
+
+
+def _series(chance: random.Random, count: int) -> list[float]:
+    values: list[float] = []
+    level = 0
+    while len(values) < count:
+        level = chance.choice([other for other in range(len(ROWS) + 1) if other != level])
+        values += [round(level + chance.uniform(0.2, 0.8), 2) for _ in range(chance.randint(*PLATEAU))]
+    return values[:count]
+
+
+def _observed_at(place: int) -> datetime:
+    return START + EVERY * place
+
+
+def _measured(load: Load) -> Iterator[Measurement]:
+    """Yield the readings minute by minute."""
+    for place in range(len(next(iter(load.series.values())))):
+        at = _observed_at(place)
+        for gauge, values in load.series.items():
+            yield Measurement.model_construct(
+                n=place + 1,
+                sensor_id=gauge,
+                property=Property.RIVER_LEVEL,
+                value=values[place],
+                unit="m",
+                observed_at=at,
+                received_at=at + ON_THE_WAY,
+            )
+
+
+def _packed(load: Load, pack_most: int) -> Iterator[list[_Row]]:
+    rows = (
+        Waiting(number, load.town.id, load.partition(one.sensor_id), one)
+        for number, one in enumerate(_measured(load))
+    )
+    for number, waiting in enumerate(_in_rounds(rows)):
+        packs = pack(waiting, pack_most)
+        yield [
+            *(
+                _record(f"p-{number}-{at}", load, each.partition, [row.measurement for row in each.rows])
+                for at, each in enumerate(packs)
+            ),
+            *_ticks(waiting[-1].measurement.received_at),
+        ]
+
+
+def _in_rounds(rows: Iterator[Waiting]) -> Iterator[tuple[Waiting, ...]]:
+    while waiting := tuple(islice(rows, ROUND)):
+        yield waiting
+
+
+def _single(load: Load, topic: str, *, enveloped: bool) -> Iterator[_Row]:
+    for number, one in enumerate(_measured(load)):
+        partition = load.partition(one.sensor_id)
+        if enveloped:
+            yield _record(f"s-{number}", load, partition, [one])
+        else:
+            yield _Row(topic, partition, one.model_dump_json(exclude_none=True).encode(), one.sensor_id)
+        if enveloped and number % ROUND == ROUND - 1:
+            yield from _ticks(one.received_at)
+
+
+def _record(event_id: str, load: Load, partition: int, readings: Sequence[Measurement]) -> _Row:
+    event = SensorMeasured.model_construct(readings=tuple(readings))
+    envelope = _envelope(event_id, SensorMeasured.TYPE, readings[-1].received_at, load.town.id)
+    return _Row(READINGS.name, partition, event.json_bytes(), load.town.id, envelope.headers())
+
+
+def _ticks(at: datetime) -> Iterator[_Row]:
+    envelope = _envelope(f"t-{at.isoformat()}", ClockTicked.TYPE, at, EVERY_MUNICIPALITY)
+    value = ClockTicked(now=at).json_bytes()
+    for partition in range(READINGS.partitions):
+        yield _Row(READINGS.name, partition, value, EVERY_MUNICIPALITY, envelope.headers())
+
+
+def _envelope(event_id: str, kind: str, at: datetime, municipality: str) -> Envelope:
+    return Envelope(id=event_id, source="municipio/ingest", type=kind, time=at, municipality=municipality)
+
+
+def _put(bootstrap: str, rows: Iterable[_Row]) -> None:
+    failed: list[str] = []
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 20, "acks": "all", "enable.idempotence": True}
+    )
+
+    def told(error: object, _message: object) -> None:
+        if error is not None:
+            failed.append(str(error))
+
+    for row in rows:
+        while True:
+            try:
+                producer.produce(
+                    row.topic, row.value, row.key, row.partition, on_delivery=told, headers=row.headers
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    if producer.flush(60) or failed:
+        raise NotMeasured(f"the topic could not be filled: {failed[:1]}")

@@ -1,0 +1,30 @@
+"""Find the benchmarks: every ``bench/<name>.py`` that has a ``BENCHMARK``, by the names of DOORS."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from bench.harness import Benchmark
+
+MODULES: Final = (
+    "triage_vs_bare",
+    "triage_single_vs_bare",
+    "triage_vs_faststream",
+    "triage_vs_quix",
+    "triage_postgres_vs_bare",
+    "triage_two_processes",
+)
+"""In the order in which they run."""
+
+
+def benchmark(name: str) -> Benchmark:
+    """Return a benchmark by its name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    if name not in MODULES:
+        raise KeyError(name)
+    found: Benchmark = import_module(f"bench.{name}").BENCHMARK
+    return found
