@@ -16,6 +16,7 @@ from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.database import Database, insert_into
 from services.runtime.errors import Retriable
+from services.runtime.steady_scheduler import SteadyScheduler
 from services.runtime.tables import RuntimeTables
 
 log = structlog.get_logger()
@@ -195,4 +196,4 @@ def _is(table: sa.Table, timer: Timer) -> sa.ColumnElement[bool]:
 
 def make_scheduler() -> AsyncIOScheduler:
     """Return a scheduler that keeps nothing: due times are rows."""
-    return AsyncIOScheduler(timezone="UTC")
+    return SteadyScheduler(timezone="UTC")
