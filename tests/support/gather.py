@@ -24,12 +24,14 @@ def evidence_of(
     *,
     started_at: datetime | None = None,
     until: datetime | None = None,
+    held_up_s: float = 0.0,
 ) -> Json:
     """Return the evidence; ``accepted`` is the client's own log of what was answered 2xx."""
     return {
         "accepted": list(accepted),
         "started_at": started_at.isoformat() if started_at else None,
         "until": until.isoformat() if until else None,
+        "held_up_s": held_up_s,
         "triage": _triage(client, municipality),
         "notify": _notify(client, municipality),
         "ledger": carrier_ledger(carrier_url),

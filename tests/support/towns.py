@@ -65,13 +65,17 @@ def write_town(
     silent_after: str = "PT90M",
     expected_every_s: int = 900,
     valid_hours: float = 6,
+    renew_before_min: tuple[int, int] = (30, 5),
     levels: Sequence[tuple[int, float, float]] = LEVELS,
     time_zone: str = "America/El_Salvador",
+    sender: str = SENDER,
+    surname: str = "",
 ) -> WrittenTown:
     """Write ``directory/town_id``: per zone its gauge(s), one rule each, and its residents.
 
     Zones are ``z-001``…, gauges ``g-001`` (a second one of the zone ``g-001-b``), rules ``r-001``…, the
     same in every town, like the phones: two towns written side by side collide on purpose.
+    ``renew_before_min``: when a person is asked whether a warning goes on, and when it does by rule.
     """
     folder = directory / town_id
     (folder / "profiles").mkdir(parents=True, exist_ok=True)
@@ -87,7 +91,7 @@ def write_town(
             "time_zone": time_zone,
             "languages": ["es"],
             "level_labels": ["Normal", "Vigilancia", "Preparación", "Acción", "Impacto"],
-            "sender": {"name": f"ALCALDIA DE {town_id.upper()}"[:40], "number": SENDER},
+            "sender": {"name": f"ALCALDIA DE {town_id.upper()}"[:40], "number": sender},
             "approval": {"signatures": signatures},
             "fictional_prefix": FICTIONAL_PREFIX,
             "verify_phrase": "Compruebe en la alcaldia",
@@ -106,14 +110,14 @@ def write_town(
                 _silence_rule(silent_after),
             ]
         },
-        "protocols.yaml": {"protocols": _protocols(valid_hours)},
+        "protocols.yaml": {"protocols": _protocols(valid_hours, renew_before_min)},
         "shifts.yaml": {"rosters": [_roster()]},
     }
     for name, content in everything.items():
         (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     sensors = [gauge for number in numbers for gauge in gauges[number]]
     _write_sensors(folder, sensors, expected_every_s)
-    _write_people(folder, people)
+    _write_people(folder, people, surname)
     _write_residents(folder, residents)
     zone_ids = tuple(f"z-{number}" for number in numbers)
     return WrittenTown(town_id, folder, zone_ids, tuple(sensors), residents, people)
@@ -229,7 +233,7 @@ def _silence_rule(after: str) -> dict[str, object]:
     return _row("silencio", "no_data") | {"no_data": "site", "after": after, "level": 1}
 
 
-def _protocols(valid_hours: float) -> list[dict[str, object]]:
+def _protocols(valid_hours: float, renew_before_min: tuple[int, int]) -> list[dict[str, object]]:
     flood_steps = [
         {"after_s": 0, "channel": "sms", "who": "on_duty"},
         {"after_s": 120, "channel": "voice", "who": "on_duty"},
@@ -246,8 +250,8 @@ def _protocols(valid_hours: float) -> list[dict[str, object]]:
             "from_level": 3,
             "template": "flood",
             "valid_hours": valid_hours,
-            "renew_before_min": 30,
-            "auto_renew_before_min": 5,
+            "renew_before_min": renew_before_min[0],
+            "auto_renew_before_min": renew_before_min[1],
         },
         "levels": [
             {"level": 1, "roster": "guardia", "steps": flood_steps[:1]},
@@ -276,9 +280,15 @@ def _write_sensors(folder: Path, gauges: Sequence[str], expected_every_s: int) -
     _write_table(folder / "sensors.csv", header.split(), rows)
 
 
-def _write_people(folder: Path, people: Mapping[str, str]) -> None:
+def _write_people(folder: Path, people: Mapping[str, str], surname: str) -> None:
     rows = (
-        (person, person.title(), "brigade" if person in BRIGADES else "authoriser", phone, "es")
+        (
+            person,
+            f"{person.title()} {surname}".strip(),
+            "brigade" if person in BRIGADES else "authoriser",
+            phone,
+            "es",
+        )
         for person, phone in people.items()
     )
     _write_table(folder / "directory.csv", ["person_id", "name", "role", "phone", "language"], rows)

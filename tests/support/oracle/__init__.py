@@ -2,14 +2,15 @@
 
     evidence = Evidence.read(told)          # the JSON below
     town = read_town(folder)                # the municipality's folder, read raw
-    report = compare(evidence, town)        # .lost, .lost_readings … .unexpected, .said, .json()
+    report = compare(evidence, town)        # .lost … .unexpected, .violations, .said, .json()
     planted = plant_a_loss(evidence, town, seed=7)
     assert planted.is_found(report, town)
+    find_mixing(evidences, towns)           # of a run with several towns, both by id
 
 One evidence is one municipality:
 
     {"accepted": [{"sensor_id", "property", "value", "unit"?, "observed_at", "quality"?, "event_id"?}],
-     "started_at"?, "until"?,
+     "started_at"?, "until"?, "held_up_s"?,
      "triage": {"sensors": {SENSOR: {"count", "digest"}},
                 "incidents": [{"incident_id", "kind", "hazard", "level", "zones", "site"?, "opened_at"?,
                                "classified_at"?}],
@@ -17,12 +18,14 @@ One evidence is one municipality:
      "notify": {"messages": [{"message_id", "incident_id", "recipient_id", "channel", "purpose", "state",
                               "warning_id"?, "version"?, "round"?}],
                 "warnings": [{"warning_id", "version", "incident_id", "state", "zones", "purpose"?,
-                              "texts": [{"zone", "language", "text"}]}],
+                              "texts": [{"zone", "language", "text"}], "at", "valid_until",
+                              "authority", "content_hash", "incident_version", "audience": {"digest"}}],
                 "answers"?: [{"sid"}]},
      "ledger": [entries of the carrier's /_ledger]}
 
 - ``accepted``: the client's log of what was answered 2xx, in that order, in canonical units.
 - ``started_at``, ``until``: the town's clock at both ends; without them no silence and no release is due.
+- ``held_up_s``: seconds of the town's clock by which the run's own troubles may have held things up.
 - ``zones`` of an incident: all that it ever covered, or those at its own level.
 - ``warnings``: every version that was ever in force, each as its own row.
 - ``changes``: triage's record of conditions that moved; without it only incidents are compared.
@@ -32,8 +35,9 @@ One evidence is one municipality:
 
 from tests.support.oracle.evidence import Evidence
 from tests.support.oracle.folder import Town, read_town
+from tests.support.oracle.kept import find_mixing
 from tests.support.oracle.ledger import compare
 from tests.support.oracle.planted import Planted, plant_a_loss
 from tests.support.oracle.report import Report
 
-__all__ = ["Evidence", "Planted", "Report", "Town", "compare", "plant_a_loss", "read_town"]
+__all__ = ["Evidence", "Planted", "Report", "Town", "compare", "find_mixing", "plant_a_loss", "read_town"]

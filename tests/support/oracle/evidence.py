@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -34,6 +34,7 @@ class Evidence:
     tasks: Sequence[Json] | None = None
     started_at: datetime | None = None
     until: datetime | None = None
+    held_up: timedelta = timedelta(0)
 
     @staticmethod
     def read(told: Json) -> Evidence:
@@ -55,6 +56,7 @@ class Evidence:
             tasks=notify.get("tasks"),
             started_at=moment(told["started_at"]) if told.get("started_at") else None,
             until=moment(told["until"]) if told.get("until") else None,
+            held_up=timedelta(seconds=told.get("held_up_s") or 0),
         )
 
 

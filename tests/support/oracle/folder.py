@@ -131,7 +131,13 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """What the oracle needs of a town: ``people`` and ``residents`` map ids to phones."""
+    """What the oracle needs of a town.
+
+    Attributes:
+        people: Phones by id, like ``residents``.
+        sender: The number that its messages come from.
+        source: How its warnings begin: who speaks.
+    """
 
     id: str
     zone_name: ZoneInfo
@@ -144,6 +150,8 @@ class Town:
     people: Mapping[str, str]
     residents: Mapping[str, str]
     zone_of: Mapping[str, str]
+    sender: str
+    source: str
 
     def protocol(self, hazard: str, kind: str) -> Protocol | None:
         return next((row for row in self.protocols if (row.hazard, row.kind) == (hazard, kind)), None)
@@ -170,6 +178,8 @@ def read_town(folder: Path) -> Town:
         people={row["person_id"]: row["phone"] for row in _table(folder / "directory.csv")},
         residents={row["resident_id"]: row["phone"] for row in residents},
         zone_of={row["resident_id"]: row["zone"] for row in residents},
+        sender=told["sender"]["number"],
+        source=told["sender"]["name"],
     )
 
 

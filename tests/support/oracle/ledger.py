@@ -7,6 +7,7 @@ from tests.support.oracle.decided import compare_changes, compare_incidents, com
 from tests.support.oracle.evidence import Evidence, deliveries
 from tests.support.oracle.fold import digests, readings, silences, verdicts
 from tests.support.oracle.folder import Town
+from tests.support.oracle.kept import find_violations
 from tests.support.oracle.report import Report
 from tests.support.oracle.told import (
     compare_pages,
@@ -37,7 +38,8 @@ def compare(evidence: Evidence, town: Town) -> Report:
     compare_pages(report, due, known, came, evidence, town)
     compare_tasks(report, due, known, came, evidence, town)
     warned = compare_warnings(report, due, known, came, evidence, town)
-    compare_replies(report, evidence)
+    compare_replies(report, evidence, town)
     find_duplicates(report, came)
     find_unexpected(report, came, known, warned, evidence, town)
+    find_violations(report, came, evidence)
     return report

@@ -14,6 +14,7 @@ class Report:
     """The four losses and two surpluses of DOORS §4, with the first sentences about each.
 
     Attributes:
+        violations: Broken promises beside losses: a warning that lapsed, words that nobody signed.
         matched: For each thing that was due, the carrier's sids that satisfied it.
     """
 
@@ -25,6 +26,7 @@ class Report:
     unexpected: int = 0
     incidents: int = 0
     messages: int = 0
+    violations: int = 0
     said: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     matched: dict[str, list[str]] = field(default_factory=dict)
 
@@ -39,7 +41,8 @@ class Report:
 
     def json(self) -> dict[str, Any]:
         names = (
-            "lost_readings lost_verdicts lost_messages lost_replies duplicates unexpected incidents messages"
+            "lost_readings lost_verdicts lost_messages lost_replies"
+            " duplicates unexpected violations incidents messages"
         )
         counts = {name: getattr(self, name) for name in names.split()}
         return {"schema": "municipio/loss/1", "lost": self.lost, **counts, "said": dict(self.said)}

@@ -139,10 +139,13 @@ def _compare_audience(
             report.count("lost_messages", f"{name} to {resident}")
 
 
-def compare_replies(report: Report, evidence: Evidence) -> None:
-    """Look for every answer of a phone among those that notify recorded, by the sid of text or call."""
+def compare_replies(report: Report, evidence: Evidence, town: Town) -> None:
+    """Look for every answer to this town among those that notify recorded, by the sid of text or call."""
     recorded = Counter(row["sid"] for row in evidence.answers or ())
+    elsewhere = _sent_by_others(evidence.ledger, town)
     for answer in replies(evidence.ledger):
+        if answer["to_sid"] in elsewhere:
+            continue
         sid = answer["to_sid"] if answer["channel"] == "voice" else answer["answer"]
         there = answer["taken"] if evidence.answers is None else recorded[sid] > 0
         recorded[sid] -= 1
@@ -207,6 +210,15 @@ def _audience(
             one.text in texts or any(_is_version(one.row, row) for row in earlier)
             for one in by_phone[phone, "sms"]
         )
+    }
+
+
+def _sent_by_others(ledger: Iterable[Json], town: Town) -> set[str]:
+    """Return the sids of texts and calls from another town's number."""
+    return {
+        row["sid"]
+        for row in ledger
+        if row["kind"] in {"message", "call"} and row.get("sender") not in {None, town.sender}
     }
 
 
