@@ -35,14 +35,16 @@ def test_the_hash_is_one_that_anybody_can_compute(town: Town) -> None:
 
 
 def test_one_byte_changed_after_approval_stops_it(town: Town) -> None:
-    """Who changes a letter between yes and carrier sends nothing: it is void, and a person hears at once."""
+    """Who changes a letter between yes and carrier sends nothing: a person hears at once, and is asked."""
     flood(town).stays_silent()
     town.hands_over_unseen(town.decision("beto", incident_of(town)["incident_id"], "approve"))
     town.rows("notify", "UPDATE body SET text = replace(text, 'Calle 3', 'Calle 4')")
     town.settle()
     neighbours(town).expects_nothing()
     town.phone("ana").expects_sms("no es el autorizado").replies("OK {code}")
-    assert "voided" == warning_of(town)["state"]
+    town.phone("ana").expects_sms("authority", "Calle 3").replies("SI {code}")
+    town.phone("ana").expects_sms("autorizado")
+    neighbours(town).expects_sms("Calle 3")
     noted = town.rows("notify", "SELECT action, count(*) FROM audit GROUP BY action ORDER BY action")
     assert [("message.content_changed", 3), ("warning.content_changed", 1)] == noted
     town.wait(minutes=10)
@@ -57,7 +59,31 @@ def test_a_message_that_points_to_other_words_is_stopped(town: Town) -> None:
     town.settle()
     neighbours(town).expects_nothing()
     town.phone("ana").expects_sms("no es el autorizado").replies("OK {code}")
-    assert "voided" == warning_of(town)["state"]
+    town.phone("ana").expects_sms("authority").replies("NO {code}")
+    town.phone("ana").expects_sms("no sale")
+    assert "rejected" == warning_of(town)["state"]
+
+
+def test_a_change_takes_what_still_waits_with_it(town: Town) -> None:
+    """More was asked as the river rose: with the changed words that question falls, and is put anew."""
+    flood(town).replies("SI {code}")
+    ana = town.phone("ana")
+    ana.expects_sms("autorizado")
+    neighbours(town).expects_sms("Salga YA")
+    for gauge in ("g-001", "g-001-b"):
+        town.gauge(gauge).sends(4.1)
+    fallen = ana.expects_sms("authority", "Impacto")
+    town.hands_over_unseen(town.decision("beto", incident_of(town)["incident_id"], "renew"))
+    town.rows("notify", "UPDATE body SET text = text || '.' WHERE text LIKE '%sigue el aviso%'")
+    town.settle()
+    neighbours(town).expects_nothing()
+    ana.expects_sms("no es el autorizado").replies("OK {code}")
+    asked = ana.expects_sms("authority", "Impacto")
+    fallen.replies("SI {code}")
+    ana.expects_sms("quedó sin efecto")
+    asked.replies("SI {code}")
+    ana.expects_sms("autorizado")
+    neighbours(town).expects_sms("Suba YA")
 
 
 def test_one_byte_changed_before_approval_voids_it(town: Town) -> None:

@@ -29,8 +29,19 @@ async def open_page(
     work: Work, incident: IncidentSnapshot, page: PagePlan, reasons: Sequence[Reason]
 ) -> Alert:
     """Page the roster about this version of an incident."""
-    alert_id = names.alert_id(work.municipality, incident.incident_id, "page", incident.version)
+    alert_id = _page_of(work, incident.incident_id, incident.version)
     return await start(work, incident, page, alert_id, Purpose.PAGE, reasons)
+
+
+def _page_of(work: Work, incident_id: str, version: int) -> str:
+    return names.alert_id(work.municipality, incident_id, "page", version)
+
+
+async def supersede(work: Work, incident_id: str) -> None:
+    """End pages about older versions; one that says what did not go out rings on until somebody answers."""
+    for row in await alerts.open_ones(work.conn, work.municipality, incident_id, Purpose.PAGE):
+        if row.alert_id == _page_of(work, incident_id, row.incident_version):
+            await close(work, row, SUPERSEDED)
 
 
 async def page_problem(work: Work, incident: IncidentSnapshot, why: Reason, which: object) -> None:

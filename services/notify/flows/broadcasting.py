@@ -11,8 +11,8 @@ from services.notify.domain import names
 from services.notify.domain.audience import PUBLIC
 from services.notify.domain.lanes import expires_at, lane_of
 from services.notify.domain.warning import Step, may, move
-from services.notify.flows import alerting
-from services.notify.outbound import alerts, audit, bodies, broadcasts, incidents, warnings
+from services.notify.flows import alerting, questions
+from services.notify.outbound import alerts, audit, bodies, broadcasts, incidents, requests, warnings
 from services.notify.outbound.alerts import Alert
 from services.notify.outbound.broadcasts import Part, Source, Template
 from services.notify.tables import delivery
@@ -23,6 +23,13 @@ REACH = "reach"
 FIRST_CHUNK = 500
 REACH_AFTER = timedelta(minutes=5)
 _SENT = "sent"
+
+_CHANGED = Reason(
+    code="warning.content_changed",
+    text="El texto guardado no es el autorizado: no sale y queda sin efecto. Se pide de nuevo.",
+)
+# Words that somebody changes again and again are not asked for ever: the page has said so each time.
+_MOST_BROKEN = 3
 
 
 async def start(work: Work, event: WarningSnapshot, purpose: Purpose, source: Source) -> str:
@@ -123,7 +130,10 @@ async def _as_authorised(work: Work, template: Template) -> bool:
 
 
 async def break_off(work: Work, incident_id: str, warning_id: str, version: int) -> None:
-    """Stop everything: what would be sent is not what was authorised. A person must know at once."""
+    """Stop everything: what would be sent is not what was authorised. A person knows at once, and is asked.
+
+    What still waits about this warning falls too: a yes to it could not be applied.
+    """
     unsent = await broadcasts.alerts_of(work.conn, work.municipality, warning_id)
     await broadcasts.stop(work.conn, work.municipality, unsent, work.now)
     mine = (delivery.c.warning_id == warning_id) & (delivery.c.version == version)
@@ -133,17 +143,21 @@ async def break_off(work: Work, incident_id: str, warning_id: str, version: int)
     if head is not None and may(head.state, Step.BREAK):
         state: WarningState = move(head.state, Step.BREAK)
         await warnings.set_state(work.conn, work.municipality, head.warning_id, state, work.now)
+    for purpose in (Purpose.WARNING, Purpose.RENEWAL):
+        request = await requests.pending(work.conn, work.municipality, incident_id, purpose)
+        if request is not None and request.warning_id == warning_id:
+            await questions.void(work, request, _CHANGED)
     await audit.note(
         work.conn,
         work.municipality,
         actor="notify",
-        action="warning.content_changed",
+        action=_CHANGED.code,
         object_id=warning_id,
         detail={"version": version},
         at=work.now,
     )
     held = await incidents.find(work.conn, work.municipality, incident_id)
     if held is not None:
-        text = "El texto guardado no es el autorizado: no sale y queda sin efecto. Hay que pedirlo de nuevo."
-        why = Reason(code="warning.content_changed", text=text)
-        await alerting.page_problem(work, held.snapshot, why, version)
+        await alerting.page_problem(work, held.snapshot, _CHANGED, version)
+    if await audit.count_of(work.conn, work.municipality, _CHANGED.code, warning_id) <= _MOST_BROKEN:
+        await questions.ask_again(work, incident_id)

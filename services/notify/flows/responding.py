@@ -74,7 +74,7 @@ async def _act(work: Work, incident: IncidentSnapshot, held: HeldIncident | None
         await questions.void(work, request, todo.void)
         request = None
     if todo.page is not None:
-        await alerting.close_all(work, incident.incident_id, alerting.SUPERSEDED, Purpose.PAGE)
+        await alerting.supersede(work, incident.incident_id)
         if todo.request is not None:
             await asking.ask(work, incident, todo.request, todo.page, todo.reasons)
         else:

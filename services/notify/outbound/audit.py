@@ -37,6 +37,14 @@ async def note(
     await conn.execute(insert_into(conn, audit).values(row))
 
 
+async def count_of(conn: AsyncConnection, municipality: str, action: str, object_id: str) -> int:
+    """Return how often this was noted of one thing."""
+    a = audit.c
+    count = sa.select(sa.func.count()).select_from(audit)
+    count = count.where(a.municipality == municipality, a.action == action, a.object_id == object_id)
+    return int((await conn.execute(count)).scalar_one())
+
+
 async def count_since(conn: AsyncConnection, municipality: str, action: str, since: datetime) -> int:
     """Return how often this was noted since then."""
     a = audit.c

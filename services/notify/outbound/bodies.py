@@ -15,7 +15,7 @@ from services.runtime.database import insert_into
 async def keep(
     conn: AsyncConnection, municipality: str, text: str, language: str, *, voice: bool = False
 ) -> str:
-    """Keep the words and return their id."""
+    """Keep the words and return their id; ones that were changed behind our back become true again."""
     body_id = names.body_id(language, voice, text)
     row = {
         "municipality": municipality,
@@ -24,7 +24,10 @@ async def keep(
         "language": language,
         "voice": voice,
     }
-    await conn.execute(insert_into(conn, body).values(row).on_conflict_do_nothing())
+    if (await conn.execute(insert_into(conn, body).values(row).on_conflict_do_nothing())).rowcount == 0:
+        b = body.c
+        changed = (b.municipality == municipality) & (b.body_id == body_id) & (b.text != text)
+        await conn.execute(sa.update(body).where(changed).values(text=text))
     return body_id
 
 
