@@ -16,8 +16,9 @@ from services.notify.domain.replies import Answer, Reading, Say, Wish, read
 from services.notify.flows import answers, open_questions, sayings
 from services.notify.flows.outcome import Outcome
 from services.notify.flows.wrong_codes import count_wrong
-from services.notify.outbound import alerts, codes, messages, recipients, replies
+from services.notify.outbound import alerts, codes, incidents, messages, recipients, replies
 from services.notify.outbound.recipients import PERSON, Known
+from services.notify.tables import alert
 from services.notify.work import Work
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ async def on_reply(
         return
     reading = read(text)
     if said.known.kind == PERSON:
+        await _lock(work, recipient_id)
         outcome = await _from_duty(work, said, reading, crew_words.read(text))
     else:
         outcome = await _from_resident(work, said, reading)
@@ -93,6 +95,7 @@ async def on_keypress(
     said = await _keep(work, call.recipient_id, Channel.VOICE, digits, received_at, provider_id)
     if said is None:
         return
+    await _lock(work, call.recipient_id, call.incident_id)
     await messages.answered(work.app.deliveries, conn, municipality, [message_id], work.now)
     if said.known.kind != PERSON:
         await _settle(work, said, [Outcome("heard" if digits == "1" else "pressed_other")])
@@ -116,6 +119,8 @@ async def on_link(
     said = await _keep(work, person_id, Channel.LINK, act, received_at, provider_id)
     if said is None or said.known.kind != PERSON:
         return
+    incident_id = await incidents.of(conn, municipality, alert.c.alert_id, alert_id)
+    await _lock(work, person_id, incident_id)
     row = await alerts.find(work.conn, municipality, alert_id)
     if row is None or act not in _LINKED:
         await _settle(work, said, [Outcome("gone")])
@@ -297,6 +302,12 @@ async def _keep(
         cipher=work.app.cipher,
     )
     return Said(reply_id, known, channel) if new else None
+
+
+async def _lock(work: Work, person_id: str, incident_id: str | None = None) -> None:
+    """Lock what this answer can be about before anything of it, as handlers and timers do."""
+    asked = await codes.incidents_of(work.conn, work.municipality, person_id, work.now)
+    await incidents.lock(work.conn, work.municipality, asked | ({incident_id} if incident_id else set()))
 
 
 async def _settle(work: Work, said: Said, outcomes: list[Outcome]) -> None:

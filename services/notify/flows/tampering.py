@@ -31,7 +31,7 @@ async def on_broken(app: App, conn: AsyncConnection, municipality: str, broken: 
     work = app.work(conn, municipality)
     for each in broken:
         await _note(work, each)
-    for incident_id in dict.fromkeys(each.incident_id for each in broken):
+    for incident_id in sorted({each.incident_id for each in broken}):
         await _tell(work, incident_id, [each for each in broken if each.incident_id == incident_id])
 
 

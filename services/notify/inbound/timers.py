@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import IncidentState
+from services.notify import tables
 from services.notify.flows import (
     alerting,
     broadcasting,
@@ -20,7 +22,7 @@ from services.notify.flows import (
     tasking,
     withdrawing,
 )
-from services.notify.outbound import alerts, incidents, requests, tasks
+from services.notify.outbound import alerts, incidents, requests
 from services.notify.work import Work
 from services.runtime.timers import Timer
 
@@ -50,60 +52,56 @@ class Alarms:
 
     async def escalate(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody answered: take the next step."""
-        work = await self._work_of_alert(conn, timer)
+        work = await self._work_of(conn, timer, tables.alert.c.alert_id)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
             await alerting.advance(work, row)
 
     async def release(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody signed: does the town's resolution let it out?"""
+        work = await self._work_of(conn, timer, tables.authority_request.c.request_id)
         request = await requests.find(conn, timer.municipality, timer.subject)
         if request is None:
             return
         held = await incidents.find(conn, timer.municipality, request.incident_id)
-        if held is None or held.snapshot.state is IncidentState.CLOSED:
-            return
-        work = await self._work(conn, timer, request.incident_id)
-        await releasing.at_its_time(work, request, held.snapshot)
+        if held is not None and held.snapshot.state is not IncidentState.CLOSED:
+            await releasing.at_its_time(work, request, held.snapshot)
 
     async def ask_afresh(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody answered while the words were good."""
-        request = await requests.find(conn, timer.municipality, timer.subject)
-        if request is not None:
-            await questions.unanswered(await self._work(conn, timer, request.incident_id), timer.subject)
+        work = await self._work_of(conn, timer, tables.authority_request.c.request_id)
+        await questions.unanswered(work, timer.subject)
 
     async def replan(self, conn: AsyncConnection, timer: Timer) -> None:
         await responding.replan(self._plain(conn, timer), timer.subject)
 
     async def expand(self, conn: AsyncConnection, timer: Timer) -> None:
         """Write the next messages of a broadcast."""
-        work = await self._work_of_alert(conn, timer)
+        work = await self._work_of(conn, timer, tables.alert.c.alert_id)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
             await broadcasting.expand(work, row.alert_id)
 
     async def reach(self, conn: AsyncConnection, timer: Timer) -> None:
         """Five minutes after a warning: who has to be told by loudspeaker?"""
-        work = await self._work_of_alert(conn, timer)
+        work = await self._work_of(conn, timer, tables.alert.c.alert_id)
         row = await alerts.find(conn, timer.municipality, timer.subject)
         if row is not None:
             await tasking.reach_blocks(work, row.alert_id)
 
     async def ask_renewal(self, conn: AsyncConnection, timer: Timer) -> None:
-        await renewing.ask(self._plain(conn, timer), timer.subject)
+        await renewing.ask(await self._work_of(conn, timer, tables.warning.c.warning_id), timer.subject)
 
     async def apply_renewal(self, conn: AsyncConnection, timer: Timer) -> None:
-        await renewing.apply(self._plain(conn, timer), timer.subject)
+        await renewing.apply(await self._work_of(conn, timer, tables.warning.c.warning_id), timer.subject)
 
     async def give_up(self, conn: AsyncConnection, timer: Timer) -> None:
-        await deciding.give_up(self._plain(conn, timer), timer.subject)
+        await deciding.give_up(await self._work_of(conn, timer, tables.decision.c.decision_id), timer.subject)
 
     async def reassign(self, conn: AsyncConnection, timer: Timer) -> None:
         """Nobody accepted a task in time: ask the next crew."""
-        held = await tasks.find(conn, timer.municipality, timer.subject)
-        if held is not None:
-            work = await self._work(conn, timer, held.incident_id)
-            await reassigning.at_deadline(work, timer.subject)
+        work = await self._work_of(conn, timer, tables.task.c.task_id)
+        await reassigning.at_deadline(work, timer.subject)
 
     async def count_heads(self, conn: AsyncConnection, timer: Timer) -> None:
         """Somebody has not said that they are out: ring again, and say who is missing."""
@@ -113,9 +111,9 @@ class Alarms:
     def _plain(self, conn: AsyncConnection, timer: Timer) -> Work:
         return self._app.work(conn, timer.municipality)
 
-    async def _work_of_alert(self, conn: AsyncConnection, timer: Timer) -> Work:
-        """Lock the incident before its alert, as handlers do: two that wait for each other end in neither."""
-        incident_id = await alerts.incident_of(conn, timer.municipality, timer.subject)
+    async def _work_of(self, conn: AsyncConnection, timer: Timer, key: sa.Column[str]) -> Work:
+        """Lock the incident before what the timer is about: two that wait for each other end in neither."""
+        incident_id = await incidents.of(conn, timer.municipality, key, timer.subject)
         return await self._work(conn, timer, incident_id or "")
 
     async def _work(self, conn: AsyncConnection, timer: Timer, incident_id: str) -> Work:

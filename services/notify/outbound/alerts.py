@@ -78,14 +78,6 @@ async def find(conn: AsyncConnection, municipality: str, alert_id: str) -> Alert
     return _alert(row) if row else None
 
 
-async def incident_of(conn: AsyncConnection, municipality: str, alert_id: str) -> str | None:
-    """Return which incident an alert is about, locking nothing: the incident is to be locked first."""
-    a = alert.c
-    wanted = sa.select(a.incident_id).where(a.municipality == municipality, a.alert_id == alert_id)
-    found: str | None = (await conn.execute(wanted)).scalar_one_or_none()
-    return found
-
-
 async def open_ones(
     conn: AsyncConnection, municipality: str, incident_id: str, purpose: Purpose | None = None
 ) -> list[Alert]:

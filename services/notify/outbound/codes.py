@@ -150,6 +150,13 @@ async def of_person(
     return [Code(*row) for row in await conn.execute(wanted)]
 
 
+async def incidents_of(conn: AsyncConnection, municipality: str, person_id: str, at: datetime) -> set[str]:
+    """Return every incident that this person's codes can still speak of."""
+    c = code.c
+    mine = (c.municipality == municipality) & (c.person_id == person_id) & (c.expires_at > at)
+    return set((await conn.execute(sa.select(c.incident_id).where(mine))).scalars())
+
+
 async def asked_lately(
     conn: AsyncConnection, municipality: str, person_id: str, since: datetime
 ) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,28 @@ async def find(conn: AsyncConnection, municipality: str, incident_id: str) -> He
     told = Told(Level(row["told"]["level"]), tuple(row["told"]["zones"]))
     snapshot = IncidentSnapshot.model_validate(row["snapshot"])
     return HeldIncident(snapshot, told, row["exercise_id"], row["correlation_id"])
+
+
+async def lock(conn: AsyncConnection, municipality: str, incident_ids: Collection[str]) -> None:
+    """Lock several where rows can be, in one order: two that wait for each other end in neither."""
+    i = incident.c
+    wanted = sa.select(i.incident_id).where(i.municipality == municipality, i.incident_id.in_(incident_ids))
+    await conn.execute(wanted.order_by(i.incident_id).with_for_update())
+
+
+async def of(conn: AsyncConnection, municipality: str, key: sa.Column[str], subject: str) -> str | None:
+    """Return which incident a row is about, locking nothing: the incident is to be locked first.
+
+    Args:
+        conn: An open transaction.
+        municipality: The town.
+        key: The row's id, of a table that names its incident.
+        subject: The id sought.
+    """
+    row = key.table.c
+    wanted = sa.select(row.incident_id).where(row.municipality == municipality, key == subject)
+    found: str | None = (await conn.execute(wanted)).scalar_one_or_none()
+    return found
 
 
 async def keep(

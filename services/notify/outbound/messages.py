@@ -17,17 +17,18 @@ from services.notify.tables import delivery
 @dataclass(frozen=True, slots=True)
 class Found:
     alert_id: str
+    incident_id: str
     recipient_id: str
     purpose: Purpose
 
 
 async def find(conn: AsyncConnection, municipality: str, message_id: str) -> Found | None:
     d = delivery.c
-    wanted = sa.select(d.alert_id, d.recipient_id, d.purpose).where(
+    wanted = sa.select(d.alert_id, d.incident_id, d.recipient_id, d.purpose).where(
         d.municipality == municipality, d.message_id == message_id
     )
     row = (await conn.execute(wanted)).first()
-    return Found(row.alert_id, row.recipient_id, Purpose(row.purpose)) if row else None
+    return Found(row.alert_id, row.incident_id, row.recipient_id, Purpose(row.purpose)) if row else None
 
 
 async def of_person(conn: AsyncConnection, municipality: str, alert_id: str, recipient_id: str) -> list[str]:
