@@ -16,12 +16,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from municipio.errors import DependencyDown, MunicipioError
-from municipio.paths import KAFKA, VAR
+from municipio.paths import KAFKA, VAR, write_private
 from municipio.ports import free_ports
 
 HEAP_MB = 256
@@ -46,12 +46,20 @@ rootLogger.appenderRef.file.ref = file
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker's folder and ports; the controller listens on ``controller_port``, one above by default."""
+    """A broker's folder and ports; the controller listens on ``controller_port``, one above by default.
+
+    Attributes:
+        more: Settings beside or instead of those of a lone broker.
+        format_options: Further words for formatting the folder, as the first users of a cluster.
+    """
 
     data: Path
     port: int
     controller_port: int
     host: str = "127.0.0.1"
+    node: int = 1
+    more: Mapping[str, str] = field(default_factory=dict)
+    format_options: tuple[str, ...] = ()
 
     @property
     def bootstrap(self) -> str:
@@ -68,7 +76,7 @@ class Broker:
             DependencyDown: Java or the jars are absent, or Kafka refuses the folder.
         """
         self.data.mkdir(parents=True, exist_ok=True)
-        self._settings_file.write_text(self._settings())
+        write_private(self._settings_file, self._settings())
         self._log4j_file.write_text(_LOG4J.format(log=self.log, level="INFO"))
         if not (self._records / "meta.properties").exists():
             self._format()
@@ -102,8 +110,8 @@ class Broker:
         controller = f"{self.host}:{self.controller_port}"
         settings = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.node),
+            "controller.quorum.voters": f"{self.node}@{controller}",
             "listeners": f"{listen},CONTROLLER://{controller}",
             "advertised.listeners": listen,
             "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -123,6 +131,7 @@ class Broker:
             # Back in 5 s instead of 12 after a kill: the old registration has to expire first.
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
+            **self.more,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -132,7 +141,8 @@ class Broker:
             identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
         tool = [*java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
         settings = ["--cluster-id", identity.read_text().strip(), "--config", str(self._settings_file)]
-        done = subprocess.run([*tool, *settings], capture_output=True, text=True, check=False)
+        command = [*tool, *settings, *self.format_options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise DependencyDown(f"Kafka cannot format {self._records}: {' '.join(last)}")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from municipio.errors import DependencyDown, Refused, WrongUse
+from municipio.kafka import access
 from municipio.profiles import LISTED_MOST, Findings, Recorded
 from municipio.quiet import KafkaTraffic, NoTraffic, Rest
 from services.runtime.clock import TownClock
@@ -128,8 +129,8 @@ class Player:
     async def steps(self, played: Iterable[tuple[datetime, list[Recorded]]]) -> None:
         """Go from one reading or due time to the next, each time only when the town is at rest."""
         async with contextlib.AsyncExitStack() as stack:
-            bootstrap = self._target.kafka_bootstrap
-            traffic = await stack.enter_async_context(KafkaTraffic(bootstrap)) if bootstrap else NoTraffic()
+            where = self._target.kafka_bootstrap
+            traffic = await stack.enter_async_context(KafkaTraffic(access(where))) if where else NoTraffic()
             rest = Rest(self._http, self._target.urls, traffic)
             now: datetime | None = None
             due: list[datetime] = []

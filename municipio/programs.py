@@ -34,6 +34,9 @@ class Copy:
     Attributes:
         database_url: PostgreSQL server; ``None`` keeps one SQLite file per service in ``data``.
         kafka_bootstrap: A cluster that somebody else runs; ``None`` starts our own broker.
+        kafka_logins: Folder with the password of each principal of that cluster, in a file of its name;
+            ``None`` leaves what the environment says to all.
+        further: Ports of further replicas of a service, slot 1 onwards: ``triage-1``. They start when told to.
         town_clock: Whether services follow ``town_clock.json``; never in production.
         extra: Further environment for every process.
     """
@@ -43,10 +46,12 @@ class Copy:
     municipalities: Path = MUNICIPALITIES
     database_url: str | None = None
     kafka_bootstrap: str | None = None
+    kafka_logins: Path | None = None
     town_clock: bool = True
     carrier: bool = True
     carrier_options: Sequence[str] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def keys(self) -> Path:
@@ -80,6 +85,15 @@ class Copy:
         return {name: f"http://{HOST}:{getattr(self.ports, name)}" for name in names}
 
     @property
+    def replica_urls(self) -> dict[str, str]:
+        """Where each further replica answers, by its name."""
+        return {
+            f"{service}-{slot}": f"http://{HOST}:{port}"
+            for service, ports in self.further.items()
+            for slot, port in enumerate(ports, start=1)
+        }
+
+    @property
     def used_ports(self) -> set[str]:
         """The ports that this copy listens on itself."""
         broker = set() if self.kafka_bootstrap else {"kafka", "kafka_controller"}
@@ -93,7 +107,8 @@ def programs(copy: Copy) -> list[Program]:
     door = Program("door", _python("services.notify", "door"))
     broker = [] if copy.kafka_bootstrap else [_broker(copy)]
     carrier = [_carrier(copy)] if copy.carrier else []
-    return [*broker, *carrier, *services, *relays, door]
+    replicas = [_replica(copy, name, url) for name, url in copy.replica_urls.items()]
+    return [*broker, *carrier, *services, *relays, door, *replicas]
 
 
 def environment(copy: Copy, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -149,19 +164,28 @@ def _wiring(copy: Copy) -> dict[str, str]:
 
 
 def _service(copy: Copy, name: str) -> Program:
-    return Program(name, _python(f"services.{name}"), environment=_own_database(copy, name))
+    return Program(name, _python(f"services.{name}"), environment=_own(copy, name))
+
+
+def _replica(copy: Copy, name: str, url: str) -> Program:
+    service, _, slot = name.rpartition("-")
+    own = {PREFIX + "SLOT": slot, f"{PREFIX}{service.upper()}_PORT": url.rpartition(":")[2]}
+    told = _own(copy, service) | own
+    return Program(name, _python(f"services.{service}"), environment=told, autostart=False)
 
 
 def _relay(copy: Copy, name: str) -> Program:
-    return Program(
-        f"{name}-relay", _python(f"services.{name}", "relay"), environment=_own_database(copy, name)
-    )
+    return Program(f"{name}-relay", _python(f"services.{name}", "relay"), environment=_own(copy, name))
 
 
-def _own_database(copy: Copy, service: str) -> dict[str, str]:
-    if not copy.database_url:
-        return {}
-    return {f"{PREFIX}{service.upper()}_DATABASE_URL_FILE": str(database_url_file(copy, service))}
+def _own(copy: Copy, service: str) -> dict[str, str]:
+    """Return what only this service is told: its database, and who it is for the broker."""
+    told = {}
+    if copy.database_url:
+        told[f"{service.upper()}_DATABASE_URL_FILE"] = str(database_url_file(copy, service))
+    if copy.kafka_logins:
+        told |= {"KAFKA_USERNAME": service, "KAFKA_PASSWORD_FILE": str(copy.kafka_logins / service)}
+    return {PREFIX + name: value for name, value in told.items()}
 
 
 def _broker(copy: Copy) -> Program:

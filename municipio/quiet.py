@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from municipio.errors import DependencyDown
 from schemas.topics import READINGS, READINGS_EXTERNAL, TOPICS
+from services.runtime.kafka_access import KafkaAccess
 
 PATIENCE_S: Final = 0.5
 LOOK_EVERY_S: Final = 0.004
@@ -51,7 +52,7 @@ class Traffic(Protocol):
 class KafkaTraffic:
     """Asks the broker, because a service cannot know of a record that it has not yet been given."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: KafkaAccess) -> None:
         self._groups = followed()
         self._partitions = [
             TopicPartition(topic.name, partition)
@@ -59,8 +60,8 @@ class KafkaTraffic:
             if topic.name in self._groups
             for partition in range(topic.partitions)
         ]
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        self._consumer = AIOKafkaConsumer(**kafka.client(), enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(**kafka.client())
 
     async def __aenter__(self) -> KafkaTraffic:
         try:

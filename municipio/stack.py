@@ -23,12 +23,14 @@ from typing import Any, Final
 from municipio.client import Client
 from municipio.context import secret
 from municipio.errors import DependencyDown, MunicipioError
+from municipio.kafka import access, replicas
 from municipio.keyring import SERVICES, make_keys, source_key_file
 from municipio.paths import MUNICIPALITIES, write_private
 from municipio.ports import Ports
 from municipio.programs import Copy, database_url_file, environment, inherited_environment, programs
 from municipio.scene import write_scene
 from municipio.supervision import ProcessInfo, Supervision
+from services.runtime.kafka_access import KafkaAccess
 
 READY_WITHIN_S: Final = 120.0
 WRONG_SETTING: Final = 2
@@ -50,10 +52,12 @@ class Stack:
         municipalities_dir: Path = MUNICIPALITIES,
         database_url: str | None = None,
         kafka_bootstrap: str | None = None,
+        kafka_logins: Path | None = None,
         town_clock: bool = True,
         carrier: bool = True,
         carrier_options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        further: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self.copy = Copy(
             data_dir.resolve(),
@@ -61,10 +65,12 @@ class Stack:
             municipalities_dir.resolve(),
             database_url,
             kafka_bootstrap,
+            kafka_logins,
             town_clock,
             carrier,
             carrier_options,
             environment or {},
+            further or {},
         )
         self.topic_differences: list[str] = []
         self._supervision = Supervision(programs(self.copy), self.copy.data / "supervisor", self.copy.logs)
@@ -79,6 +85,11 @@ class Stack:
     @property
     def bootstrap(self) -> str:
         return self.copy.bootstrap
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """How whoever keeps the topics reaches the cluster."""
+        return access(self.bootstrap, self.copy.extra, self.copy.kafka_logins)
 
     @property
     def processes(self) -> list[str]:
@@ -110,7 +121,7 @@ class Stack:
         except BaseException:
             self.stop()
             raise
-        self._topics = self._threads.submit(_topics_when_up, self.bootstrap)
+        self._topics = self._threads.submit(_topics_when_up, self.kafka, replicas(self.copy.extra))
         if self.copy.carrier:
             write_scene(self.copy.municipalities, self.copy.people_file, self.copy.scene_file)
         self._announce()
@@ -271,23 +282,23 @@ def last_line(log: Path) -> str:
     return lines[-1][:300] if lines else "it wrote nothing"
 
 
-def _topics_when_up(bootstrap: str, within_s: float = READY_WITHIN_S) -> list[str]:
-    return asyncio.run(_ensure(bootstrap, within_s))
+def _topics_when_up(kafka: KafkaAccess, replicas: int | None) -> list[str]:
+    return asyncio.run(_ensure(kafka, replicas, READY_WITHIN_S))
 
 
-async def _ensure(bootstrap: str, within_s: float) -> list[str]:
+async def _ensure(kafka: KafkaAccess, replicas: int | None, within_s: float) -> list[str]:
     from aiokafka.errors import KafkaError
 
     from municipio.topics import ensure_topics
 
-    host, _, port = bootstrap.split(",", maxsplit=1)[0].rpartition(":")
+    host, _, port = kafka.bootstrap.split(",", maxsplit=1)[0].rpartition(":")
     until = time.monotonic() + within_s
     while True:
         try:
             _reader, writer = await asyncio.open_connection(host, int(port))
             writer.close()
-            return await ensure_topics(bootstrap)
+            return await ensure_topics(kafka, replicas)
         except (OSError, KafkaError, MunicipioError) as err:
             if time.monotonic() > until:
-                raise DependencyDown(f"Kafka does not answer on {bootstrap}.") from err
+                raise DependencyDown(f"Kafka does not answer on {kafka.bootstrap}: {err}") from err
             await asyncio.sleep(0.1)

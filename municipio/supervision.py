@@ -38,6 +38,7 @@ class Program:
     Attributes:
         group: ``broker``, ``carrier`` or ``town``; services stop before what they depend on.
         environment: What this process alone gets; never a secret, only the path of one.
+        autostart: Whether it starts with the others, or only when told to.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Program:
     group: str = "town"
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_within_s: int = 15
+    autostart: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ def _program(program: Program, logs: Path) -> str:
         f"[program:{program.name}]",
         "command=" + " ".join(_plain(shlex.quote(word)) for word in program.command),
         f"directory={_plain(ROOT)}",
-        "autostart=true",
+        f"autostart={'true' if program.autostart else 'false'}",
         "autorestart=true",
         "startsecs=1",
         "startretries=1000000",

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from schemas.topics import TOPICS, Topic
+from services.runtime.kafka_access import KafkaAccess
 
 DEAD_RETENTION: Final = timedelta(days=30)
 MAX_REPLICAS: Final = 3
@@ -45,16 +46,19 @@ def differences(plan: TopicPlan, partitions: int, settings: Mapping[str, str]) -
     return found
 
 
-async def ensure_topics(bootstrap: str) -> list[str]:
-    """Create the topics that are absent and return what differs in those that were there."""
+async def ensure_topics(kafka: KafkaAccess, replicas: int | None = None) -> list[str]:
+    """Create the topics that are absent and return what differs in those that were there.
+
+    ``replicas`` is how many copies a new topic gets; ``None`` makes one on each broker, up to three.
+    """
     from aiokafka.admin import AIOKafkaAdminClient
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka.client(), request_timeout_ms=10_000)
     await admin.start()
     try:
         wanted = plans()
         there = set(await admin.list_topics())
-        await _create(admin, [plan for plan in wanted if plan.name not in there])
+        await _create(admin, [plan for plan in wanted if plan.name not in there], replicas)
         return await _compare(admin, [plan for plan in wanted if plan.name in there])
     finally:
         await admin.close()
@@ -83,16 +87,14 @@ def _common(retention: timedelta | None) -> dict[str, str]:
     }
 
 
-async def _create(admin: Any, absent: list[TopicPlan]) -> None:
+async def _create(admin: Any, absent: list[TopicPlan], replicas: int | None) -> None:
     from aiokafka.admin import NewTopic
     from aiokafka.errors import for_code
 
     if not absent:
         return
-    replicas = await _replicas(admin)
-    new = [
-        NewTopic(plan.name, plan.partitions, replicas, topic_configs=dict(plan.settings)) for plan in absent
-    ]
+    copies = replicas or await _replicas(admin)
+    new = [NewTopic(plan.name, plan.partitions, copies, topic_configs=dict(plan.settings)) for plan in absent]
     answer = await admin.create_topics(new)
     for name, code, *_ in answer.topic_errors:
         if code not in {0, _ALREADY_EXISTS}:

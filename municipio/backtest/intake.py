@@ -82,7 +82,7 @@ class Intake:
     def _next(self, reading: judged.Reading) -> Numbered:
         after = self._series.get(reading.sensor_id, Series()).with_one_more(reading)
         self._series[reading.sensor_id] = after
-        return Numbered(after.last_n, reading, correction=False)
+        return Numbered(after.last_n, reading, False, reading.identity)
 
 
 def _as_triage_reads(each: Numbered, received_at: datetime) -> Reading:

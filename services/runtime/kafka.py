@@ -33,6 +33,7 @@ def kafka_broker(settings: RuntimeSettings, service: str) -> KafkaBroker:
     tolerant_records.install()
     return KafkaBroker(
         settings.kafka_bootstrap,
+        security=settings.kafka.faststream(),
         client_id=f"{service}-{settings.slot}",
         consumer_only=True,
         allow_auto_create_topics=False,

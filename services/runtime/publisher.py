@@ -108,7 +108,7 @@ async def connect_publisher(settings: RuntimeSettings, client_id: str) -> KafkaP
         KafkaError, TimeoutError: The broker is away.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **settings.kafka.client(),
         client_id=client_id,
         enable_idempotence=True,
         acks="all",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.runtime.errors import WrongSetting
+from services.runtime.kafka_access import KafkaAccess, Mechanism, Security
 
 PREFIX = "MUNICIPIO_"
 
@@ -20,6 +22,8 @@ class RuntimeSettings(BaseSettings):
     """What every service reads; a service's own settings subclass it.
 
     Attributes:
+        kafka_username: The principal of this service; needed where ``kafka_security`` is SASL.
+        kafka_replicas: Copies of each topic that is created; absent, as many as there are brokers, up to 3.
         database_url: One server for all services; each has its own schema and should have its own role.
         town_clock_file: The clock that all services follow; absent means the real one.
         slot: Number of this replica. No two live processes of a service may have the same.
@@ -30,6 +34,12 @@ class RuntimeSettings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_security: Security = "PLAINTEXT"
+    kafka_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: SecretStr | None = None
+    kafka_ca_path: Path | None = None
+    kafka_replicas: int | None = Field(default=None, ge=1, le=9)
     database_url: SecretStr | None = None
     ingest_database_url: SecretStr | None = None
     triage_database_url: SecretStr | None = None
@@ -67,6 +77,30 @@ class RuntimeSettings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Return how this process reaches Kafka.
+
+        Raises:
+            WrongSetting: The cluster asks who we are and nothing was set to answer.
+        """
+        password = self.kafka_password.get_secret_value() if self.kafka_password else ""
+        access = KafkaAccess(
+            self.kafka_bootstrap,
+            self.kafka_security,
+            self.kafka_mechanism,
+            self.kafka_username,
+            password,
+            self.kafka_ca_path,
+        )
+        for name, given in (("USERNAME", access.username), ("PASSWORD", password)):
+            if access.is_sasl and not given:
+                why = f"is required where {PREFIX}KAFKA_SECURITY is {access.security}"
+                raise WrongSetting(f"{PREFIX}KAFKA_{name}: {why}")
+        if access.ca_path is not None and not access.ca_path.is_file():
+            raise WrongSetting(f"{PREFIX}KAFKA_CA_PATH: no such file: {access.ca_path}")
+        return access
 
     def database_url_of(self, service: str) -> str:
         """Return the URL of a service's database: its own, the shared server's, else a file."""
@@ -120,18 +154,20 @@ class _SecretFiles(PydanticBaseSettingsSource):
 S = TypeVar("S", bound=RuntimeSettings)
 
 
-def read_settings(kind: type[S]) -> S:
-    """Return the settings.
+def read_settings(kind: type[S], given: Mapping[str, Any] | None = None) -> S:
+    """Return the settings; what is ``given`` by its field's name wins over the environment.
 
     Raises:
         WrongSetting: One line that names the first setting that is absent or wrong, never its value.
     """
     try:
-        return kind()
+        settings = kind(**given or {})
     except ValidationError as err:
         first = err.errors(include_url=False, include_context=False, include_input=False)[0]
         name = PREFIX + "_".join(str(step) for step in first["loc"][:1]).upper()
         raise WrongSetting(f"{name}: {first['msg']}") from None
+    _ = settings.kafka  # Two settings that do not go together stop the start, too.
+    return settings
 
 
 def load(kind: type[S]) -> S:

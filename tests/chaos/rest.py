@@ -27,7 +27,7 @@ async def to_rest(stack: Stack, horizon: timedelta, rate: float) -> datetime:
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=20, trust_env=False) as http,
-        KafkaTraffic(stack.bootstrap) as traffic,
+        KafkaTraffic(stack.kafka) as traffic,
     ):
         rest = Rest(http, stack.urls, traffic, within_s=WITHIN_S)
         await _stand(stack, http, rest, clock.now())

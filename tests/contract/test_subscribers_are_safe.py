@@ -26,6 +26,7 @@ REQUIRED = {
     "max_records": None,
 }
 FORBIDDEN = {"max_workers", "auto_commit", "auto_commit_interval_ms", "pattern", "partitions"}
+WHERE_AND_WHO = "settings.kafka.client()"  # Sets neither what is sent nor how.
 BROKER_REQUIRED = {"allow_auto_create_topics": "False", "consumer_only": "True", "enable_idempotence": "True"}
 
 
@@ -49,8 +50,9 @@ def users(paths: list[Path], *names: str) -> list[str]:
 
 
 def arguments(call: ast.Call) -> dict[str, str]:
-    assert all(keyword.arg for keyword in call.keywords), "** hides what is set"
-    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
+    given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    assert given.pop(None, WHERE_AND_WHO) == WHERE_AND_WHO, "** hides what is set"
+    return {str(name): value for name, value in given.items()}
 
 
 def unsafe(call: ast.Call) -> list[str]:

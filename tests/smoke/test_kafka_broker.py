@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from municipio.topics import ensure_topics, plans
 from schemas.topics import MUNICIPALITY, READINGS
+from services.runtime.kafka_access import KafkaAccess
 from tests.support.kafka import KafkaCluster, kafka, kafka_cluster
 
 pytestmark = pytest.mark.smoke
@@ -18,7 +19,7 @@ __all__ = ["kafka"]
 async def test_every_topic_of_the_table_and_its_dead_letters_exist(kafka: KafkaCluster) -> None:
     """What `schemas.topics` names stands on the cluster, and a second look finds nothing to differ."""
     assert {plan.name for plan in plans()} <= await _topics(kafka.bootstrap)
-    assert [] == await ensure_topics(kafka.bootstrap)
+    assert [] == await ensure_topics(KafkaAccess(kafka.bootstrap))
 
 
 async def test_a_topic_that_nobody_declared_is_not_made(kafka: KafkaCluster) -> None:

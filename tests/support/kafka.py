@@ -18,6 +18,7 @@ from municipio.broker import Broker, broker_at, wait_until_open
 from municipio.errors import DependencyDown
 from municipio.ports import free_ports
 from municipio.topics import ensure_topics
+from services.runtime.kafka_access import KafkaAccess
 
 OUTSIDE = "MUNICIPIO_KAFKA_BOOTSTRAP"
 
@@ -61,7 +62,7 @@ class KafkaCluster:
             shutil.rmtree(self._broker.data / "records", ignore_errors=True)
 
     def create_topics(self) -> list[str]:
-        return asyncio.run(ensure_topics(self.bootstrap))
+        return asyncio.run(ensure_topics(KafkaAccess(self.bootstrap)))
 
     def _end(self, how: signal.Signals, within_s: float) -> None:
         assert self._broker is not None, "a cluster from outside is not ours to stop"

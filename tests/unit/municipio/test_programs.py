@@ -65,6 +65,20 @@ def test_a_cluster_from_outside_starts_no_broker(copy: Copy) -> None:
     assert "10.0.0.1:9092" == environment(outside, {})["MUNICIPIO_KAFKA_BOOTSTRAP"]
 
 
+def test_each_service_is_somebody_of_its_own_to_a_cluster_that_asks(copy: Copy) -> None:
+    """It learns where its own password lies, and nobody else's."""
+    logins = copy.data / "logins"
+    outside = Copy(
+        copy.data, copy.ports, copy.municipalities, kafka_bootstrap="10.0.0.1:9093", kafka_logins=logins
+    )
+    told = {program.name: dict(program.environment) for program in programs(outside)}
+    assert {
+        "MUNICIPIO_KAFKA_USERNAME": "triage",
+        "MUNICIPIO_KAFKA_PASSWORD_FILE": str(logins / "triage"),
+    } == told["triage"]
+    assert {} == told["door"]
+
+
 def test_production_has_neither_fake_carrier_nor_town_clock(copy: Copy) -> None:
     """The account of the true carrier is the person's own."""
     real = Copy(copy.data, copy.ports, copy.municipalities, town_clock=False, carrier=False)
