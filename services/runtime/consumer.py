@@ -24,7 +24,7 @@ log = structlog.get_logger()
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
 RETRY_S = 0.25
-RETRY_S_MAX = 20.0
+RETRY_S_MAX = 3.0  # A database that is back finds us within it, however long it was away.
 WATCH_EVERY_S = 5.0
 STUCK_AFTER_S = 20.0
 RED_AFTER_TRIES = 4
@@ -112,7 +112,7 @@ class Consumer:
         if isinstance(err, Fenced) and isinstance(self._gate, Ownership):
             self._gate.fenced()
         self._tries += 1
-        wait_s = min(RETRY_S * 2 ** (self._tries - 1), RETRY_S_MAX) * random.uniform(0.5, 1)  # noqa: S311
+        wait_s = pause_s(self._tries) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
         log.warning(
             "consumer.batch_postponed", topic=self._topic, reason=str(err), again_in_s=round(wait_s, 2)
         )
@@ -196,6 +196,11 @@ class Consumer:
                 )
         except (KafkaError, TimeoutError, OSError):
             return None
+
+
+def pause_s(tries: int) -> float:
+    """Return the longest wait after so many failures of one batch in a row."""
+    return min(RETRY_S * 2.0 ** min(tries - 1, 16), RETRY_S_MAX)
 
 
 def record_of(raw: ConsumerRecord[Any, Any]) -> Record:

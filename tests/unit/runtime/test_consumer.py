@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError
 from faststream.exceptions import NackMessage
 
 from services.runtime import consumer as consumer_module
-from services.runtime.consumer import Consumer, record_of
+from services.runtime.consumer import Consumer, pause_s, record_of
 from services.runtime.errors import DatabaseDown, Fenced, OursMalformed, ReadFrom
 from services.runtime.fence import Gate
 from services.runtime.health import Health
@@ -96,6 +96,11 @@ async def test_a_handled_batch_is_acknowledged(stage: Stage) -> None:
     """Once, after the handler."""
     assert (await stage.batch(0, 1)).acked == 1
     assert stage.handled == [0, 1]
+
+
+def test_a_database_that_is_back_is_found_soon() -> None:
+    """The pause doubles from a quarter of a second to three seconds; a long outage makes it no longer."""
+    assert [pause_s(tries) for tries in (1, 2, 3, 4, 5, 1000)] == [0.25, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
 async def test_a_busy_dependency_means_the_batch_is_read_again(stage: Stage) -> None:
