@@ -68,3 +68,28 @@ def test_an_expired_resolution_wakes_the_next_person(write: Write, start: Start)
     neighbours(town).expects_nothing()
     assert "rejected" == warning_of(town)["state"]
     town.wait(hours=1)
+
+
+def test_after_six_questions_the_whole_roster_hears_that_nobody_has_authorised(
+    write: Write, start: Start
+) -> None:
+    """Texts and calls go to everybody at once; who answers is asked that moment, and the warning goes out."""
+    town = start(write(safe_release=False, valid_hours=1))
+    flood(town).stays_silent()
+    town.wait(hours=5, minutes=59)
+    roster = [town.phone(person) for person in ("ana", "beto", "carla")]
+    for phone in roster:
+        phone.slept_through_it()
+    town.wait(minutes=2)
+    told = [phone.expects_sms("aviso a vecinos NO salio", "6 veces", "nadie respondio") for phone in roster]
+    for phone in roster:
+        phone.expects_call("nadie respondió").stays_silent()
+    town.wait(minutes=10)
+    for phone in roster:
+        phone.expects_call("nadie respondió").stays_silent()
+    neighbours(town).expects_nothing()
+    told[2].replies("OK {code}")
+    carla = town.phone("carla")
+    carla.expects_sms("authority").replies("SI {code}")
+    carla.expects_sms("autorizado")
+    neighbours(town).expects_sms("Salga YA")

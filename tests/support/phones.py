@@ -149,6 +149,13 @@ class Phone:
         self._phones.carrier.say(self.number, words, to=to)
         self._phones.pump()
 
+    def slept_through_it(self) -> None:
+        """Say in the story that this person saw nothing of what came so far."""
+        self._phones.pump()
+        for kind in ("message", "call"):
+            for entry in self._phones.unclaimed(kind, self.number):
+                self._phones.claim(entry)
+
     def is_switched_off(self) -> None:
         self._phones.carrier.handsets.switch(self.number, on=False)
 

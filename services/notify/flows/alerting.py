@@ -8,6 +8,7 @@ from dataclasses import replace
 from schemas.events.base import Reason
 from schemas.events.incidents import IncidentSnapshot
 from schemas.events.warnings import AlertAcknowledged, AlertDispatched, AlertEscalated
+from schemas.municipality.duty import LevelPlan, Step, Who
 from schemas.vocabulary import Channel, MessageState, Purpose
 from services.notify.domain import names
 from services.notify.domain.escalation import Escalation, Ring, due, next_at, pull_next
@@ -23,6 +24,12 @@ ACKNOWLEDGED = "acknowledged"
 SUPERSEDED = "superseded"
 ANSWERED = "answered"
 ENDED = "ended"
+
+_EVERYBODY = (
+    Step(after_s=0, channel=Channel.SMS, who=Who.ALL),
+    Step(after_s=0, channel=Channel.VOICE, who=Who.ALL),
+    Step(after_s=600, channel=Channel.VOICE, who=Who.ALL),
+)
 
 
 async def open_page(
@@ -47,8 +54,21 @@ async def supersede(work: Work, incident_id: str) -> None:
 async def page_problem(work: Work, incident: IncidentSnapshot, why: Reason, which: object) -> None:
     """Page the roster because something that should have gone out did not; once per ``which``."""
     level_plan = protocol_for(incident, work.town).at(incident.level)
-    if level_plan is None:
-        return
+    if level_plan is not None:
+        await _page_of_problem(work, incident, level_plan, why, which)
+
+
+async def page_everybody(work: Work, incident: IncidentSnapshot, why: Reason, which: object) -> None:
+    """Ring the whole roster at once, by text and by call: its order has led nowhere; once per ``which``."""
+    level_plan = protocol_for(incident, work.town).at(incident.level)
+    if level_plan is not None:
+        everybody = level_plan.model_copy(update={"steps": _EVERYBODY})
+        await _page_of_problem(work, incident, everybody, why, which)
+
+
+async def _page_of_problem(
+    work: Work, incident: IncidentSnapshot, level_plan: LevelPlan, why: Reason, which: object
+) -> None:
     page = PagePlan(incident.level, level_plan, roster_order(work.town, level_plan, work.now))
     alert_id = names.alert_id(work.municipality, incident.incident_id, why.code, which)
     await start(work, incident, page, alert_id, Purpose.PAGE, (why,))

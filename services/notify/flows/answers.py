@@ -12,7 +12,7 @@ from services.notify.domain import crews, names
 from services.notify.domain.authority import operator_of_person
 from services.notify.domain.crew_words import Statement, Word
 from services.notify.domain.replies import Say
-from services.notify.flows import alerting, crew_messages, crew_says, deciding, tasking
+from services.notify.flows import alerting, crew_messages, crew_says, deciding, questions, tasking
 from services.notify.flows.outcome import Outcome
 from services.notify.outbound import alerts, audit, messages, requests, tasks, warnings
 from services.notify.outbound.alerts import Alert
@@ -94,6 +94,7 @@ async def _acknowledge(
     await alerting.acknowledge(work, row, person_id, channel, reply_id)
     if subject.task_id is not None:
         return await crew_says.accept(work, subject.task_id, person_id)
+    await questions.on_acknowledged(work, row, person_id)
     return Outcome("acknowledged", subject=row.alert_id, incident_id=row.incident_id)
 
 

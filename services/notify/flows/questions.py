@@ -8,7 +8,9 @@ from schemas.events.base import Reason
 from schemas.vocabulary import Purpose
 from services.notify.domain.warning import Step, may, move
 from services.notify.flows import alerting
-from services.notify.outbound import alerts, requests, warnings
+from services.notify.flows.wording import NOBODY
+from services.notify.outbound import alerts, incidents, requests, warnings
+from services.notify.outbound.alerts import Alert
 from services.notify.outbound.requests import Request
 from services.notify.work import Work
 
@@ -16,7 +18,8 @@ RELEASE: Final = "release"
 REPLAN: Final = "replan"
 UNANSWERED: Final = "request_ends"
 
-# Words that nobody answered are asked afresh this often; then only news of the incident ask again.
+# Words that nobody answered are asked afresh this often. Then the whole roster is told that nobody has
+# authorised, and only who answers that, or news of the incident, has it asked again.
 MOST_UNANSWERED: Final = 6
 VOIDED: Final = "voided"
 
@@ -60,8 +63,24 @@ async def unanswered(work: Work, request_id: str) -> None:
     text = "Nadie respondió mientras el texto era válido: queda sin efecto y se pide de nuevo."
     why = Reason(code="request.unanswered", text=text)
     await void(work, request, why)
-    if await requests.count_voided(work.conn, work.municipality, request.incident_id, why) < MOST_UNANSWERED:
+    asked = await requests.count_voided(work.conn, work.municipality, request.incident_id, why)
+    if asked < MOST_UNANSWERED:
         await ask_again(work, request.incident_id)
+        return
+    held = await incidents.find(work.conn, work.municipality, request.incident_id)
+    if held is not None:
+        await alerting.page_everybody(work, held.snapshot, _nobody(asked), asked)
+
+
+def _nobody(asked: int) -> Reason:
+    text = f"se pidió autorizarlo {asked} veces y nadie respondió. A quien responda OK se le pregunta ya."
+    return Reason(code=NOBODY, text=text)
+
+
+async def on_acknowledged(work: Work, row: Alert, person_id: str) -> None:
+    """Somebody is awake who was told that nobody authorised: they are asked at once."""
+    if any(reason.code == NOBODY for reason in row.reasons):
+        await ask_again(work, row.incident_id, person_id)
 
 
 async def _forget_times(work: Work, request: Request) -> None:
@@ -69,6 +88,7 @@ async def _forget_times(work: Work, request: Request) -> None:
         await work.app.timers.cancel(work.conn, work.municipality, kind, request.request_id)
 
 
-async def ask_again(work: Work, incident_id: str) -> None:
-    """Have the incident planned afresh at once, in a transaction of its own."""
-    await work.app.timers.set(work.conn, work.municipality, REPLAN, incident_id, "ask", work.now)
+async def ask_again(work: Work, incident_id: str, awake: str = "") -> None:
+    """Have the incident planned afresh at once, in a transaction of its own; ``awake`` is asked first."""
+    step = awake or "ask"
+    await work.app.timers.set(work.conn, work.municipality, REPLAN, incident_id, step, work.now)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from schemas.events.base import Reason
 from schemas.events.incidents import IncidentSnapshot
 from schemas.vocabulary import IncidentState, Purpose
-from services.notify.domain.plan import Held, HeldWarning, Plan, Told, plan
+from services.notify.domain.plan import Held, HeldWarning, PagePlan, Plan, Told, plan
 from services.notify.flows import alerting, asking, deciding, questions, releasing, tasking
 from services.notify.outbound import incidents, requests, warnings
 from services.notify.outbound.incidents import HeldIncident
@@ -29,13 +29,16 @@ async def on_snapshot(work: Work, incident: IncidentSnapshot) -> bool:
     return True
 
 
-async def replan(work: Work, incident_id: str) -> None:
-    """Plan the incident afresh as it is held: what was asked fell away without a new version of it."""
+async def replan(work: Work, incident_id: str, awake: str) -> None:
+    """Plan the incident afresh as it is held: what was asked fell away without a new version of it.
+
+    ``awake`` is rung first, if it is a person.
+    """
     held = await incidents.find(work.conn, work.municipality, incident_id)
     if held is None or held.snapshot.state is IncidentState.CLOSED:
         return
     work = work.about(exercise_id=held.exercise_id, correlation_id=held.correlation_id)
-    await _act(work, held.snapshot, held)
+    await _act(work, held.snapshot, held, awake if awake in work.town.person_of else None)
 
 
 async def on_closed(work: Work, incident: IncidentSnapshot) -> bool:
@@ -54,7 +57,9 @@ async def on_closed(work: Work, incident: IncidentSnapshot) -> bool:
     return True
 
 
-async def _act(work: Work, incident: IncidentSnapshot, held: HeldIncident | None) -> None:
+async def _act(
+    work: Work, incident: IncidentSnapshot, held: HeldIncident | None, awake: str | None = None
+) -> None:
     request = await requests.pending(work.conn, work.municipality, incident.incident_id, Purpose.WARNING)
     known = Held(
         told=held.told if held else Told(),
@@ -74,17 +79,23 @@ async def _act(work: Work, incident: IncidentSnapshot, held: HeldIncident | None
         await questions.void(work, request, todo.void)
         request = None
     if todo.page is not None:
+        page = _first(todo.page, awake)
         await alerting.supersede(work, incident.incident_id)
         if todo.request is not None:
-            await asking.ask(work, incident, todo.request, todo.page, todo.reasons)
+            await asking.ask(work, incident, todo.request, page, todo.reasons)
         else:
-            await alerting.open_page(work, incident, todo.page, todo.reasons)
+            await alerting.open_page(work, incident, page, todo.reasons)
     if incident.level < known.told.level or incident.level < incident.previous_level:
         await tasking.cancel_above(work, incident)
     for task in todo.tasks:
         await tasking.assign(work, incident, task, todo.reasons)
     if request is not None:
         await releasing.try_release(work, request, incident)
+
+
+def _first(page: PagePlan, awake: str | None) -> PagePlan:
+    """Put who is known to be awake before the others."""
+    return replace(page, order=tuple(dict.fromkeys((awake, *page.order)))) if awake else page
 
 
 def _told_now(incident: IncidentSnapshot, before: Told, todo: Plan) -> Told:

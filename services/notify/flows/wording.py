@@ -18,7 +18,9 @@ from services.notify.outbound.link_token import Link
 from services.notify.work import Work
 
 CODE_LIFE = timedelta(hours=12)
-_STOPS_WORDS = ("lint.", "plan.mixed_message", "warning.content_changed")
+NOBODY = "authority.nobody"
+_STOPS_WORDS = ("lint.", "plan.mixed_message", "warning.content_changed", NOBODY)
+_IS_WRONG = ("message.",)
 
 
 async def of_ring(work: Work, row: Alert, ring: Ring, why: Sequence[Reason]) -> tuple[str, str] | None:
@@ -80,8 +82,10 @@ async def _text(
     work: Work, row: Alert, incident: IncidentSnapshot, code: str, catalogue: Catalogue, channel: Channel
 ) -> str:
     if row.request_id is None:
-        problem = [reason for reason in row.reasons if reason.code.startswith(_STOPS_WORDS)]
-        return compose.page(work.town, incident, code, catalogue, problem, channel=channel)
+        stopped = [reason for reason in row.reasons if reason.code.startswith(_STOPS_WORDS)]
+        wrong = [reason for reason in row.reasons if reason.code.startswith(_IS_WRONG)]
+        text = compose.page(work.town, incident, code, catalogue, stopped, channel=channel)
+        return compose.with_reasons(text, wrong, catalogue)
     asked = await requests.find(work.conn, work.municipality, row.request_id)
     if asked is None:
         return compose.page(work.town, incident, code, catalogue, channel=channel)

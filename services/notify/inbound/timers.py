@@ -73,7 +73,7 @@ class Alarms:
         await questions.unanswered(work, timer.subject)
 
     async def replan(self, conn: AsyncConnection, timer: Timer) -> None:
-        await responding.replan(self._plain(conn, timer), timer.subject)
+        await responding.replan(self._plain(conn, timer), timer.subject, timer.step)
 
     async def expand(self, conn: AsyncConnection, timer: Timer) -> None:
         """Write the next messages of a broadcast."""
