@@ -36,7 +36,7 @@ class Copy:
         kafka_bootstrap: A cluster that somebody else runs; ``None`` starts our own broker.
         kafka_logins: Folder with the password of each principal of that cluster, in a file of its name;
             ``None`` leaves what the environment says to all.
-        further: Ports of further replicas of a service, slot 1 onwards: ``triage-1``. They start when told to.
+        further: Ports of further replicas of a service, from slot 1 on, which start when told to.
         town_clock: Whether services follow ``town_clock.json``; never in production.
         extra: Further environment for every process.
     """

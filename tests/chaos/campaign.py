@@ -15,19 +15,24 @@ from typing import Any
 
 import httpx
 
-from municipio.ports import Ports
+from municipio.ports import Ports, free_ports
 from municipio.stack import Stack
 from services.runtime.clock import TownClock
 from tests.chaos.load import Load
+from tests.chaos.privacy import Personal, logs_of, metrics_of, places
 from tests.chaos.rest import to_rest
 from tests.chaos.script import Script, script
 from tests.support.gather import evidence_of
-from tests.support.oracle import Evidence, compare, plant_a_loss, read_town
+from tests.support.oracle import Evidence, Town, compare, find_mixing, plant_a_loss, read_town
 from tests.support.postgres import PostgresCluster
 from tests.support.towns import WrittenTown, write_town
 
 TOWN = "caos"
 GAUGES, RESIDENTS = 200, 5
+# Beside it stands a smaller town with the same gauges, phones and people's ids, whose warnings end soon.
+NEIGHBOUR, NEIGHBOUR_GAUGES, NEIGHBOUR_SENDER = "vecina", 10, "+50370000099"
+NEIGHBOUR_VALID_HOURS, NEIGHBOUR_RENEW_BEFORE_MIN = 0.2, (8, 3)
+SURNAME = "Ixtacuy"
 RATE = 30.0
 HORIZON = timedelta(minutes=20)
 BEGINS = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)
@@ -110,8 +115,11 @@ class Trial:
     """How a fault is played.
 
     Attributes:
+        away_s: Longest that the fault itself keeps something away, by scale: warnings may end so much late.
         trouble: Runs beside the load, and ends when what it hurt is whole again.
         afterwards: Runs once all is at rest, before the evidence is gathered.
+        look: Says what else the evidence shows to be broken.
+        replicas: How many further replicas of a service can be started, on PostgreSQL.
         rounds: Postings of every gauge, by scale.
         kills_each: Deaths by -9 drawn for each mortal process, by scale; ``trouble`` plays them.
         duplicate_pct_most: Copies beyond the first, in per cent of the messages.
@@ -125,6 +133,7 @@ class Trial:
     kills_each: Mapping[str, int] = field(default_factory=lambda: {"ci": 0, "night": 0})
     environment: Mapping[str, str] = field(default_factory=dict)
     carrier_options: Sequence[str] = ()
+    replicas: Mapping[str, int] = field(default_factory=dict)
     phones: Sequence[Json] = tuple(PHONES)
     duplicate_pct_most: float = 0.0
     recovered_s_most: float = RECOVERED_S_MOST
@@ -132,15 +141,27 @@ class Trial:
     least_messages: int = LEAST_MESSAGES
     horizon: timedelta = HORIZON
     rate: float = RATE
+    away_s: Mapping[str, float] = field(default_factory=lambda: {"ci": 20.0, "night": 600.0})
     kafka_bootstrap: Callable[[Order], str | None] = lambda _: None
     afterwards: Callable[[Scene, Outcome], Awaitable[None]] | None = None
+    look: Callable[[Evidence], list[str]] = lambda _: []
 
 
 def play(order: Order, trial: Trial) -> Json:
     """Play a fault on one database and return its item of the chaos document."""
     shutil.rmtree(order.folder, ignore_errors=True)
     municipalities = order.folder / "municipalities"
-    written = write_town(municipalities, TOWN, zones=GAUGES, residents_per_zone=RESIDENTS)
+    written = write_town(municipalities, TOWN, zones=GAUGES, residents_per_zone=RESIDENTS, surname=SURNAME)
+    neighbour = write_town(
+        municipalities,
+        NEIGHBOUR,
+        zones=NEIGHBOUR_GAUGES,
+        residents_per_zone=RESIDENTS,
+        surname=SURNAME,
+        sender=NEIGHBOUR_SENDER,
+        valid_hours=NEIGHBOUR_VALID_HOURS,
+        renew_before_min=NEIGHBOUR_RENEW_BEFORE_MIN,
+    )
     stack = Stack(
         order.folder / "data",
         ports=Ports.free(),
@@ -149,31 +170,46 @@ def play(order: Order, trial: Trial) -> Json:
         kafka_bootstrap=trial.kafka_bootstrap(order),
         carrier_options=trial.carrier_options,
         environment=ENVIRONMENT | dict(trial.environment),
+        further={service: free_ports(count) for service, count in trial.replicas.items()},
     )
     with stack:
         stack.ready()
         httpx.post(
             f"{stack.urls['carrier']}/_control/phones", json={"rules": list(trial.phones)}, trust_env=False
         ).raise_for_status()
-        mortal = [name for name in stack.processes if name not in {"kafka", "carrier"}]
         rounds, kills_each = trial.rounds[order.scale], trial.kills_each[order.scale]
-        told = script(order.seed, written.sensors, rounds, mortal, kills_each)
+        told = script(order.seed, written.sensors, rounds, mortal(stack), kills_each)
         say(f"{trial.id} {order.database}: {GAUGES * told.rounds} readings")
-        evidence, outcome = asyncio.run(_play(order, trial, stack, written, told))
-    return _judge(order, trial, evidence, outcome, written.folder)
+        run = asyncio.run(_play(order, trial, stack, (written, told), neighbour))
+        metrics = metrics_of(stack)
+    shown = places(logs_of(stack, order.cluster) | metrics, _personal(run))
+    return _judge(order, trial, run, shown)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a played fault left behind; evidence and towns by name, the town under trial first."""
+
+    evidences: dict[str, Evidence]
+    towns: dict[str, Town]
+    outcome: Outcome
 
 
 async def _play(
-    order: Order, trial: Trial, stack: Stack, town: WrittenTown, told: Script
-) -> tuple[Evidence, Outcome]:
+    order: Order, trial: Trial, stack: Stack, under_trial: tuple[WrittenTown, Script], neighbour: WrittenTown
+) -> _Run:
+    town, told = under_trial
     path = stack.copy.clock_file
     TownClock.write(path, BEGINS, trial.rate)
     clock = TownClock(path)
     load = Load(stack.urls["ingest"], stack.source_key(TOWN), clock.now)
+    beside = Load(stack.urls["ingest"], stack.source_key(NEIGHBOUR), clock.now)
+    their_script = script(order.seed + 1000, neighbour.sensors, told.rounds, (), 0)
     scene = Scene(order, stack, town, told, load, clock, random.Random(f"{trial.id} {order.seed}"))
     began_s = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.play(told, told.rounds * trial.round_s))
+        tasks.create_task(beside.play(their_script, told.rounds * trial.round_s))
         trouble = tasks.create_task(_outcome(trial, scene))
     outcome = trouble.result()
     say(f"   load over after {time.monotonic() - began_s:.0f} s, longest posting {load.longest_wait_s:.1f} s")
@@ -181,25 +217,52 @@ async def _play(
     if trial.afterwards is not None:
         await trial.afterwards(scene, outcome)
     say(f"   at rest after {time.monotonic() - began_s:.0f} s")
-    gathered = evidence_of(
-        stack.client(), stack.urls["carrier"], TOWN, load.accepted, started_at=BEGINS, until=until
-    )
-    return Evidence.read(gathered), outcome
+    held_up_s = trial.rate * (trial.away_s[order.scale] + max(outcome.recovered_s, default=0.0))
+    evidences = {
+        name: Evidence.read(
+            evidence_of(
+                stack.client(),
+                stack.urls["carrier"],
+                name,
+                accepted,
+                started_at=BEGINS,
+                until=until,
+                held_up_s=held_up_s,
+            )
+        )
+        for name, accepted in ((TOWN, load.accepted), (NEIGHBOUR, beside.accepted))
+    }
+    towns = {each.id: read_town(each.folder) for each in (town, neighbour)}
+    return _Run(evidences, towns, outcome)
 
 
 async def _outcome(trial: Trial, scene: Scene) -> Outcome:
     return await trial.trouble(scene)
 
 
-def _judge(order: Order, trial: Trial, evidence: Evidence, outcome: Outcome, folder: Path) -> Json:
-    town = read_town(folder)
-    report = compare(evidence, town)
+def _personal(run: _Run) -> Personal:
+    phones = [
+        phone for town in run.towns.values() for phone in (*town.people.values(), *town.residents.values())
+    ]
+    ledger = run.evidences[TOWN].ledger
+    texts = [row["text"] for row in ledger if row["kind"] in {"message", "call"} and row.get("text")]
+    return Personal.of(phones, [SURNAME], texts)
+
+
+def _judge(order: Order, trial: Trial, run: _Run, shown: Sequence[str]) -> Json:
+    evidence, town, outcome = run.evidences[TOWN], run.towns[TOWN], run.outcome
+    reports = {name: compare(each, run.towns[name]) for name, each in run.evidences.items()}
+    report = reports[TOWN]
     planted = plant_a_loss(evidence, town, order.seed)
     is_found = planted.is_found(report, town)
-    broken = list(outcome.broken)
-    for what, sentences in report.said.items():
-        for sentence in sentences[:10]:
-            say(f"   {what}: {sentence}")
+    mixing = find_mixing(run.evidences, run.towns)
+    broken = [*outcome.broken, *trial.look(evidence)]
+    for name, each in reports.items():
+        for what, sentences in each.said.items():
+            for sentence in sentences[:10]:
+                say(f"   {name}: {what}: {sentence}")
+    broken += [f"towns mix: {sentence}" for sentence in mixing[:10]]
+    broken += [f"something personal stands in {place}" for place in shown[:10]]
     if report.incidents < trial.least_incidents or report.messages < trial.least_messages:
         broken.append("the run was too small to mean anything")
     if not is_found:
@@ -213,7 +276,6 @@ def _judge(order: Order, trial: Trial, evidence: Evidence, outcome: Outcome, fol
         )
     for sentence in broken:
         say(f"   {sentence}")
-    counts = report.json()
     names = (
         "lost",
         "lost_readings",
@@ -222,27 +284,39 @@ def _judge(order: Order, trial: Trial, evidence: Evidence, outcome: Outcome, fol
         "lost_replies",
         "duplicates",
         "unexpected",
+        "violations",
     )
-    duplicate_pct = round(100 * report.duplicates / max(1, report.messages), 3)
+    counts = {name: sum(getattr(each, name) for each in reports.values()) for name in names}
+    messages = sum(each.messages for each in reports.values())
+    duplicate_pct = round(100 * counts["duplicates"] / max(1, messages), 3)
     return {
         "id": trial.id,
         "database": order.database,
-        "load": len(evidence.accepted),
+        "load": sum(len(each.accepted) for each in run.evidences.values()),
         "fired": outcome.fired,
         "kills": outcome.kills,
-        "incidents": report.incidents,
-        "messages": report.messages,
-        **{name: counts[name] for name in names},
+        "incidents": sum(each.incidents for each in reports.values()),
+        "messages": messages,
+        **counts,
         "duplicate_pct": duplicate_pct,
         "recovered_s": round(recovered_s, 1),
         "planted_found": is_found,
+        "renewals": sum(row.get("purpose") == "renewal" for row in run.evidences[NEIGHBOUR].warnings),
+        "mixed": len(mixing),
+        "personal": len(shown),
         **outcome.facts,
         "broken": broken,
         "seed": order.seed,
         "pass": not broken
-        and counts["lost"] == counts["unexpected"] == 0
+        and counts["lost"] == counts["unexpected"] == counts["violations"] == 0
         and duplicate_pct <= trial.duplicate_pct_most,
     }
+
+
+def mortal(stack: Stack) -> list[str]:
+    """Return the names of the town's own processes that run from the start."""
+    others = {"kafka", "carrier", *stack.copy.replica_urls}
+    return [name for name in stack.processes if name not in others]
 
 
 def say(sentence: str) -> None:

@@ -50,13 +50,25 @@ class Killer:
 
     async def _is_back(self, process: str, dead: int) -> bool:
         pids = await asyncio.to_thread(self.stack.pids, process)
-        if not pids or dead in pids:
+        return bool(pids) and dead not in pids and await _is_ready(self.stack, process)
+
+
+async def is_up(stack: Stack, process: str, within_s: float) -> bool:
+    """Say whether a process runs and does its work, waiting for it so long."""
+    until_s = time.monotonic() + within_s
+    while time.monotonic() < until_s:
+        if await asyncio.to_thread(stack.pids, process) and await _is_ready(stack, process):
+            return True
+        await asyncio.sleep(LOOK_EVERY_S)
+    return False
+
+
+async def _is_ready(stack: Stack, process: str) -> bool:
+    url = (stack.urls | stack.copy.replica_urls).get(process)
+    if url is None:
+        return True  # A relay has no door of its own.
+    async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+        try:
+            return (await http.get(f"{url}/readyz")).is_success
+        except httpx.HTTPError:
             return False
-        url = self.stack.urls.get(process)
-        if url is None:
-            return True  # A relay has no door of its own.
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            try:
-                return (await http.get(f"{url}/readyz")).is_success
-            except httpx.HTTPError:
-                return False

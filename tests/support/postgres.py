@@ -44,6 +44,11 @@ class PostgresCluster:
     def outside(self) -> bool:
         return self._folder is None
 
+    @property
+    def log(self) -> Path | None:
+        """What the server writes down; ``None`` of one from outside."""
+        return self._folder / "log" if self._folder else None
+
     def start(self) -> None:
         """Start the server and return once it accepts connections; a running one stays as it is."""
         if self._folder is None or self._process is not None:

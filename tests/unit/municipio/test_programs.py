@@ -110,3 +110,20 @@ def test_a_taken_port_is_seen() -> None:
     assert not is_taken(port)
     with socket.create_server(("127.0.0.1", port)):
         assert is_taken(port)
+
+
+def test_further_replicas_wait_to_be_told(copy: Copy) -> None:
+    """Each has a slot and a port of its own, its service's database, and does not start by itself."""
+    with_more = Copy(
+        copy.data,
+        copy.ports,
+        copy.municipalities,
+        database_url="postgresql://admin@h/db",
+        further={"triage": [9101, 9102], "notify": [9103]},
+    )
+    replicas = {program.name: program for program in programs(with_more) if not program.autostart}
+    assert ["triage-1", "triage-2", "notify-1"] == list(replicas)
+    told = replicas["triage-2"].environment
+    assert ("2", "9102") == (told["MUNICIPIO_SLOT"], told["MUNICIPIO_TRIAGE_PORT"])
+    assert "MUNICIPIO_TRIAGE_DATABASE_URL_FILE" in told
+    assert "http://127.0.0.1:9103" == with_more.replica_urls["notify-1"]
