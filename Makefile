@@ -70,7 +70,7 @@ $(BENCH_ENVIRONMENT): bench/requirements.lock | $(ENVIRONMENT)
 	@touch $@
 
 packages-test:
-	@deploy/packages.sh postgresql chromium
+	@deploy/packages.sh postgresql chromium faketime
 
 lock: $(ENVIRONMENT)
 	$(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml

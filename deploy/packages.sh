@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages that are absent, where it can; else says in one sentence which they are.
-# usage: deploy/packages.sh NEED...   NEED: venv java maven postgresql make chromium node
+# usage: deploy/packages.sh NEED...   NEED: venv java maven postgresql make chromium faketime node
 set -euo pipefail
 
 has_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
@@ -13,11 +13,12 @@ has_maven() { command -v mvn >/dev/null; }
 has_node() { command -v node >/dev/null && command -v npm >/dev/null; }
 has_make() { command -v make >/dev/null; }
 has_chromium() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null; }
+has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; }
 has_postgresql() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 
 declare -A package=(
   [venv]=python3-venv [java]=default-jre-headless [maven]=maven [postgresql]=postgresql [make]=make
-  [chromium]=chromium [node]="nodejs npm"
+  [chromium]=chromium [faketime]=faketime [node]="nodejs npm"
 )
 
 missing=()

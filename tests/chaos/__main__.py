@@ -20,6 +20,14 @@ DATABASES = ("sqlite", "postgresql")
 # Each fault is tests/chaos/<id in small letters>.py; at SCALE=ci it is played on these databases.
 FAULTS = {
     "R1": DATABASES,
+    "R3": ("sqlite",),
+    "R4": ("sqlite",),
+    "R4b": ("sqlite",),
+    "R5": ("postgresql",),
+    "R6": ("postgresql",),
+    "R8": ("sqlite",),
+    "R10": ("sqlite",),
+    "R15": ("sqlite",),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,13 +15,14 @@ from tests.chaos.script import Script
 
 ROWS_A_POST = 50
 AGAIN_S = 0.1
-GIVE_UP_S = 60.0
+GIVE_UP_S = 120.0
+LATER = frozenset({429, 503})
 
 Json = dict[str, Any]
 
 
 class NotTaken(Exception):
-    """The door did not take a posting within a minute, or refused rows of it."""
+    """The door did not take a posting in two minutes, or refused rows of it."""
 
 
 class Load:
@@ -29,12 +31,18 @@ class Load:
     Attributes:
         accepted: Every row that was answered 2xx, in that order; what the oracle holds the town to.
         done: Share of the rounds that were posted.
+        answers: How often each status was answered; 0 where nobody answered.
+        bare_refusals: 429 or 503 without ``Retry-After``.
+        calls: Each posting tried, in that order: when it began, how long it took, what was answered.
     """
 
     def __init__(self, url: str, key: str, now: Callable[[], datetime]) -> None:
         self.accepted: list[Json] = []
         self.done = 0.0
         self.longest_wait_s = 0.0
+        self.answers: Counter[int] = Counter()
+        self.bare_refusals = 0
+        self.calls: list[tuple[float, float, int]] = []
         self._now = now
         headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=10, trust_env=False)
@@ -72,17 +80,26 @@ class Load:
     async def _post(self, rows: Sequence[Json]) -> None:
         began_s = time.monotonic()
         while time.monotonic() - began_s < GIVE_UP_S:
+            call_s = time.monotonic()
             try:
                 answer = await self._http.post("/v1/readings", json=list(rows))
             except httpx.TransportError:
                 answer = None
+            self._note(call_s, answer)
             if answer is not None and answer.status_code == 202:
                 if answer.json()["rejected_count"]:
                     raise NotTaken(answer.text[:300])
                 self.accepted += rows
                 self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - began_s)
                 return
-            if answer is not None and answer.status_code not in {429, 503}:
+            if answer is not None and answer.status_code not in LATER:
                 raise NotTaken(f"{answer.status_code}: {answer.text[:300]}")
             await asyncio.sleep(AGAIN_S)
-        raise NotTaken("the door was away for a minute")
+        raise NotTaken("the door was away for two minutes")
+
+    def _note(self, began_s: float, answer: httpx.Response | None) -> None:
+        status = answer.status_code if answer is not None else 0
+        self.calls.append((began_s, time.monotonic() - began_s, status))
+        self.answers[status] += 1
+        if answer is not None and answer.status_code in LATER and "Retry-After" not in answer.headers:
+            self.bare_refusals += 1

@@ -52,6 +52,7 @@ class ControlApi:
             {
                 "schema": "municipio/carrier-control/1",
                 "faults": carrier.faults.plan.json(),
+                "faults_met": +carrier.faults.met,
                 "phones": [
                     {"pattern": pattern, **asdict(behaviour)} for pattern, behaviour in carrier.handsets.rules
                 ],

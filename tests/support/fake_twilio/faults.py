@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -96,18 +97,28 @@ class FaultPlan:
 
 
 class Faults:
-    """Draws from a plan. The n-th request and the n-th callback always meet the same fate."""
+    """Draws from a plan. The n-th request and the n-th callback always meet the same fate.
+
+    Attributes:
+        met: How often each fault took effect, since the plan was given.
+    """
 
     def __init__(self, plan: FaultPlan) -> None:
         self.follow(plan)
 
     def follow(self, plan: FaultPlan) -> None:
         self.plan = plan
+        self.met: Counter[str] = Counter()
         self._requests = random.Random(f"requests {plan.seed}")
         self._callbacks = random.Random(f"callbacks {plan.seed}")
 
     def request(self, number: str) -> tuple[RequestFault, float]:
         """Return the fault of this request and how many seconds its answer is slowed."""
+        fault, late_s = self._drawn(number)
+        self.met.update([fault] if fault != "none" else [], slow=int(late_s > 0))
+        return fault, late_s
+
+    def _drawn(self, number: str) -> tuple[RequestFault, float]:
         plan, draw = self.plan, self._requests
         chosen, slow, slow_s = draw.random(), draw.random(), draw.random() * self.plan.slow_s_max
         if plan.down:
@@ -128,10 +139,16 @@ class Faults:
         if not plan.concerns(number):
             return [(0.0, True)]
         posts = [(0.0, False)] if forge < plan.callback_forge_share else []
+        self.met["callback_forged"] += len(posts)
         if drop < plan.callback_drop_share:
+            self.met["callback_dropped"] += 1
             return posts
         delay_s = how_late * plan.callback_late_s_max if late < plan.callback_late_share else 0.0
-        posts += [(delay_s, True)] * (2 if double < plan.callback_double_share else 1)
+        self.met["callback_late"] += int(delay_s > 0)
+        is_double = double < plan.callback_double_share
+        self.met["callback_doubled"] += int(is_double)
+        posts += [(delay_s, True)] * (2 if is_double else 1)
         if replay < plan.callback_replay_share:
+            self.met["callback_replayed"] += 1
             posts.append((delay_s + plan.callback_late_s_max, True))
         return posts

@@ -1,0 +1,158 @@
+"""R6: PostgreSQL cuts every connection again and again, then is away while phones answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+
+import httpx
+
+from municipio.errors import MunicipioError
+from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play, say
+from tests.support.gather import carrier_ledger
+from tests.support.postgres import PostgresCluster, run_sql
+
+CUT_EVERY_S = 5.0
+CUTS_UNTIL, STOPPED_AT = 0.4, 0.5
+AWAY_S = {"ci": 20.0, "night": 60.0}
+IN_WORK_S = 1.0
+BACK_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.2
+BETO = "+50370000002"
+ASKED = re.compile(r"[Rr]esponda (?:SI|OK) (\d{4})")
+ANSWERS = 20
+# Ana answers as ever; Beto keeps his answers until the database is away.
+PHONES_BUT_BETO = PHONES[:1]
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+
+
+def run(order: Order) -> Json:
+    if order.cluster is None or order.cluster.outside:
+        raise SystemExit("R6 stops PostgreSQL, so it needs a server of its own: --databases postgresql")
+    return play(order, TRIAL)
+
+
+async def _trouble(scene: Scene) -> Outcome:
+    cluster = scene.order.cluster
+    assert cluster is not None
+    await scene.load_at(0.05)
+    cuts, cut = await _cut(scene, cluster)
+    await scene.load_at(STOPPED_AT)
+    outcome = await _outage(scene, cluster)
+    outcome.facts |= {"cuts": cuts, "connections_cut": cut}
+    if not cut:
+        outcome.broken.append("no connection was there to be cut")
+    return outcome
+
+
+async def _cut(scene: Scene, cluster: PostgresCluster) -> tuple[int, int]:
+    """Cut until a share of the load is done; return how often, and how many connections in all."""
+    cuts = cut = 0
+    while scene.load.done < CUTS_UNTIL:
+        cut += len(await run_sql(cluster.url, CUT))
+        cuts += 1
+        await asyncio.sleep(CUT_EVERY_S)
+    return cuts, cut
+
+
+async def _outage(scene: Scene, cluster: PostgresCluster) -> Outcome:
+    stack, load = scene.stack, scene.load
+    await asyncio.to_thread(cluster.stop)
+    await asyncio.sleep(IN_WORK_S)  # What was committed before the stop may be answered after it.
+    before = Counter(load.answers)
+    accepted = len({(row["sensor_id"], row["observed_at"]) for row in load.accepted})
+    said = await _beto_answers(stack.urls["carrier"])
+    await asyncio.sleep(AWAY_S[scene.order.scale] - IN_WORK_S)
+    answered = load.answers - before
+    await asyncio.to_thread(cluster.start)
+    began_s = time.monotonic()
+    recovered_s = await _recovered(scene, load.answers[202], accepted, began_s)
+    broken = broken_promises(answered, load.bare_refusals, said, recovered_s)
+    facts = {"refused_503": answered[503], "answers_while_away": said}
+    say(f"   away: {dict(answered)}, {said} answers of phones; back after {recovered_s or 0:.1f} s")
+    return Outcome(1, recovered_s=[recovered_s or BACK_WITHIN_S], broken=broken, facts=facts)
+
+
+def broken_promises(
+    answered: Counter[int], bare_refusals: int, said: int, recovered_s: float | None
+) -> list[str]:
+    """Return what the outage showed to be broken. Pure.
+
+    Args:
+        answered: Statuses of the postings that were answered while the database was away.
+        said: How many answers of phones came meanwhile.
+    """
+    others = {status: count for status, count in answered.items() if status != 503}
+    broken = []
+    if others or not answered[503]:
+        broken.append(f"without a database the door answered {dict(answered)}, not 503 alone")
+    if bare_refusals:
+        broken.append(f"{bare_refusals} refusals came without Retry-After")
+    if not said:
+        broken.append("no phone answered while the database was away")
+    if recovered_s is None:
+        broken.append(f"not all was in order again within {BACK_WITHIN_S:.0f} s")
+    return broken
+
+
+async def _recovered(scene: Scene, taken: int, accepted: int, began_s: float) -> float | None:
+    """Return after how long all was in order: doors ready, new readings stored and folded, spool fetched."""
+    while time.monotonic() - began_s < BACK_WITHIN_S:
+        if (
+            scene.load.answers[202] > taken
+            and await _is_ready(scene)
+            and await asyncio.to_thread(_folded, scene) > accepted
+        ):
+            return time.monotonic() - began_s
+        await asyncio.sleep(LOOK_EVERY_S)
+    return None
+
+
+async def _is_ready(scene: Scene) -> bool:
+    urls, token = scene.stack.urls, scene.stack.admin_token
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(headers=headers, timeout=5, trust_env=False) as http:
+        try:
+            for name in urls.keys() - {"carrier"}:
+                if not (await http.get(f"{urls[name]}/readyz")).is_success:
+                    return False
+            spooled = await http.get(f"{urls['door']}/spool", params={"after": 0, "limit": 1})
+            return not spooled.raise_for_status().json()["items"]
+        except httpx.HTTPError:
+            return False
+
+
+def _folded(scene: Scene) -> int:
+    """Return how many readings triage has folded; 0 while it cannot say."""
+    try:
+        rows = scene.stack.client().items("triage", "/admin/v1/verdicts", municipality=TOWN)
+    except MunicipioError:
+        return 0
+    return sum(row["count"] for row in rows)
+
+
+async def _beto_answers(carrier_url: str) -> int:
+    """Let Beto answer the last questions that he was asked; return how many those were."""
+    ledger = await asyncio.to_thread(carrier_ledger, carrier_url)
+    texts = [row["text"] for row in ledger if row["kind"] == "message" and row["phone"] == BETO]
+    codes = [found[1] for text in texts if (found := ASKED.search(text))][-ANSWERS:]
+    async with httpx.AsyncClient(base_url=carrier_url, trust_env=False) as http:
+        for code in codes:
+            said = {"phone": BETO, "words": f"OK {code}"}
+            (await http.post("/_control/say", json=said)).raise_for_status()
+    return len(codes)
+
+
+TRIAL = Trial(
+    "R6",
+    _trouble,
+    rounds={"ci": 60, "night": 400},
+    round_s=0.5,
+    phones=PHONES_BUT_BETO,
+    recovered_s_most=10.0,
+)
