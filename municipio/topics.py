@@ -107,11 +107,16 @@ async def _replicas(admin: Any) -> int:
 
 
 async def _compare(admin: Any, present: list[TopicPlan]) -> list[str]:
+    from aiokafka.errors import IncompatibleBrokerVersion
+
     if not present:
         return []
     described = await admin.describe_topics([plan.name for plan in present])
     partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
-    settings = await _settings(admin, [plan.name for plan in present])
+    try:
+        settings = await _settings(admin, [plan.name for plan in present])
+    except IncompatibleBrokerVersion:
+        return ["the cluster does not tell how its topics are set"]
     return [
         line
         for plan in present

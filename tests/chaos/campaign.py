@@ -143,6 +143,7 @@ class Trial:
     rate: float = RATE
     away_s: Mapping[str, float] = field(default_factory=lambda: {"ci": 20.0, "night": 600.0})
     kafka_bootstrap: Callable[[Order], str | None] = lambda _: None
+    kafka_logins: Path | None = None
     afterwards: Callable[[Scene, Outcome], Awaitable[None]] | None = None
     look: Callable[[Evidence], list[str]] = lambda _: []
 
@@ -168,6 +169,7 @@ def play(order: Order, trial: Trial) -> Json:
         municipalities_dir=municipalities,
         database_url=order.cluster.url if order.cluster else None,
         kafka_bootstrap=trial.kafka_bootstrap(order),
+        kafka_logins=trial.kafka_logins,
         carrier_options=trial.carrier_options,
         environment=ENVIRONMENT | dict(trial.environment),
         further={service: free_ports(count) for service, count in trial.replicas.items()},

@@ -1,0 +1,67 @@
+"""R3: Kafka is stopped under load while phones answer; who starts meanwhile finds it by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play
+from tests.chaos.drain import drained, judge_door
+
+AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
+BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
+STARTED_MEANWHILE = ("triage", "notify", "console")
+SETTLED_S = 8.0
+# Asked before the outage, answered in its middle: 8 real seconds at 30 town seconds each.
+SLOW_MS = 240_000
+SLOW_PHONES = [{**phone, "sms": [{**rule, "after_ms": SLOW_MS} for rule in phone["sms"]]} for phone in PHONES]
+
+
+def run(order: Order) -> Json:
+    return play(order, TRIAL)
+
+
+async def _outages(scene: Scene) -> Outcome:
+    outcome = Outcome()
+    for begin_at, away_s in zip(BEGIN_AT[scene.order.scale], AWAY_S[scene.order.scale], strict=True):
+        await scene.load_at(begin_at)
+        await _away(scene, away_s, outcome)
+    return outcome
+
+
+async def _away(scene: Scene, away_s: float, outcome: Outcome) -> None:
+    stack = scene.stack
+    answered = _answered(scene)
+    began_s = time.monotonic()
+    await asyncio.to_thread(stack.stop_broker)
+    for name in STARTED_MEANWHILE:
+        outcome.kills += bool(await asyncio.to_thread(stack.kill, name))
+    await asyncio.sleep(max(SETTLED_S, away_s - (time.monotonic() - began_s)))
+    before = _pids(scene)
+    outcome.facts["answered_meanwhile"] = _answered(scene) - answered
+    await asyncio.to_thread(stack.start_broker)
+    back_s = time.monotonic()
+    outcome.fired += 1
+    outcome.recovered_s.append(await drained(scene, back_s))
+    judge_door(scene, outcome, began_s, time.monotonic())
+    if not outcome.facts["answered_meanwhile"]:
+        outcome.broken.append("no phone answered while Kafka was away")
+    if before != _pids(scene):
+        outcome.broken.append("a service ended and was started again after the outage")
+
+
+def _pids(scene: Scene) -> dict[str, int]:
+    return {info.name: info.pid for info in scene.stack.info() if info.name != "kafka"}
+
+
+def _answered(scene: Scene) -> int:
+    """Return how many answers by phone notify has taken."""
+    return len(scene.stack.client().items("notify", "/admin/v1/replies", municipality=TOWN, limit=2000))
+
+
+TRIAL = Trial(
+    "R3",
+    _outages,
+    rounds={"ci": 80, "night": 1150},
+    phones=SLOW_PHONES,
+)

@@ -1,0 +1,73 @@
+"""R4b: three brokers that ask who one is: each dies once, leaders move, two are gone at once and back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
+from tests.chaos.drain import drained, judge_door
+from tests.support.kafka_cluster import NODES, Place, SecureCluster, secure_cluster
+
+ALONE_S = {"ci": 6.0, "night": 20.0}
+TWO_GONE_S = {"ci": 10.0, "night": 60.0}
+LED_AGAIN_WITHIN_S = 20.0
+
+
+def run(order: Order) -> Json:
+    with secure_cluster(order.folder.with_name(order.folder.name + "-kafka")) as cluster:
+        return play(order, _trial(cluster))
+
+
+def _trial(cluster: SecureCluster) -> Trial:
+    async def deaths(scene: Scene) -> Outcome:
+        outcome = Outcome()
+        await scene.load_at(0.05)
+        began_s = time.monotonic()
+        leaders = await asyncio.to_thread(cluster.leaders)
+        moved = 0
+        for node in scene.draw.sample(NODES, len(NODES)):
+            moved += await _one_dies(cluster, scene, node, leaders, outcome)
+        await _two_die(cluster, scene, outcome)
+        outcome.facts["leaders_moved"] = moved
+        outcome.fired = min(outcome.kills, moved)
+        judge_door(scene, outcome, began_s, time.monotonic())
+        return outcome
+
+    return Trial(
+        "R4b",
+        deaths,
+        rounds={"ci": 130, "night": 500},
+        duplicate_pct_most=0.1,
+        kafka_bootstrap=lambda _: cluster.bootstrap,
+        kafka_logins=cluster.logins,
+        environment={"MUNICIPIO_KAFKA_SECURITY": "SASL_PLAINTEXT", "MUNICIPIO_KAFKA_REPLICAS": "3"},
+    )
+
+
+async def _one_dies(
+    cluster: SecureCluster, scene: Scene, node: int, leaders: dict[Place, int], outcome: Outcome
+) -> int:
+    """Kill a node, bring it back, wait until it leads again; return how many leaders moved."""
+    await asyncio.to_thread(cluster.kill, node)
+    outcome.kills += 1
+    died_s = time.monotonic()
+    outcome.recovered_s.append(await drained(scene, died_s))
+    await asyncio.sleep(max(0.0, died_s + ALONE_S[scene.order.scale] - time.monotonic()))
+    without = await asyncio.to_thread(cluster.leaders)
+    await asyncio.to_thread(cluster.start, [node])
+    await asyncio.to_thread(cluster.until_whole)
+    await asyncio.to_thread(cluster.until_led, leaders, LED_AGAIN_WITHIN_S)
+    return sum(without[place] != leader for place, leader in leaders.items())
+
+
+async def _two_die(cluster: SecureCluster, scene: Scene, outcome: Outcome) -> None:
+    gone = scene.draw.sample(NODES, 2)
+    for node in gone:
+        await asyncio.to_thread(cluster.kill, node)
+        outcome.kills += 1
+    await asyncio.sleep(TWO_GONE_S[scene.order.scale])
+    await asyncio.to_thread(cluster.start, gone)
+    back_s = time.monotonic()
+    await asyncio.to_thread(cluster.until_whole)
+    outcome.recovered_s.append(await drained(scene, back_s))
