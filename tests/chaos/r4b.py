@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+from municipio.acls import SENSORS
+from schemas.topics import READINGS, READINGS_EXTERNAL
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
 from tests.chaos.drain import drained, judge_door
-from tests.support.kafka_cluster import NODES, Place, SecureCluster, secure_cluster
+from tests.support.kafka_cluster import NODES, Place, SecureCluster, may_write, secure_cluster
 
 ALONE_S = {"ci": 6.0, "night": 20.0}
 TWO_GONE_S = {"ci": 10.0, "night": 60.0}
@@ -22,6 +24,7 @@ def run(order: Order) -> Json:
 def _trial(cluster: SecureCluster) -> Trial:
     async def deaths(scene: Scene) -> Outcome:
         outcome = Outcome()
+        await _outsiders_stay_outside(cluster, outcome)
         await scene.load_at(0.05)
         began_s = time.monotonic()
         leaders = await asyncio.to_thread(cluster.leaders)
@@ -43,6 +46,14 @@ def _trial(cluster: SecureCluster) -> Trial:
         kafka_logins=cluster.logins,
         environment={"MUNICIPIO_KAFKA_SECURITY": "SASL_PLAINTEXT", "MUNICIPIO_KAFKA_REPLICAS": "3"},
     )
+
+
+async def _outsiders_stay_outside(cluster: SecureCluster, outcome: Outcome) -> None:
+    sensors = cluster.access(SENSORS)
+    if not await may_write(sensors, READINGS_EXTERNAL.name):
+        outcome.broken.append("a sensor network may not publish what it measured")
+    if await may_write(sensors, READINGS.name):
+        outcome.broken.append("a sensor network may write to readings, which only ingest may")
 
 
 async def _one_dies(

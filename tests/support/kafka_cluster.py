@@ -1,4 +1,4 @@
-"""Three brokers on this machine, each both broker and controller, that ask every client who it is."""
+"""Brokers on this machine, each its own controller, that ask every client who it is and what it may."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -39,11 +41,10 @@ Place = tuple[str, int]
 class SecureCluster:
     """The cluster. A node is stopped by -9 alone: what survives that survives a polite end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nodes: Sequence[int] = NODES) -> None:
         self.logins = folder / "logins"
         self._passwords = _make_passwords(self.logins)
-        ports = free_ports(2 * len(NODES))
-        self._brokers = _brokers(folder, ports, self._passwords)
+        self._brokers = _brokers(folder, nodes, self._passwords)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._admin: AdminClient | None = None
 
@@ -70,8 +71,9 @@ class SecureCluster:
             self._admin = AdminClient(told)
         return self._admin
 
-    def start(self, nodes: Sequence[int] = NODES) -> None:
-        """Start nodes and return once each of them accepts connections."""
+    def start(self, nodes: Sequence[int] | None = None) -> None:
+        """Start nodes, all of them by default, and return once each of them accepts connections."""
+        nodes = [*self._brokers] if nodes is None else nodes
         for node in nodes:
             broker = self._brokers[node]
             broker.prepare()
@@ -146,10 +148,10 @@ class SecureCluster:
 
 
 @contextmanager
-def secure_cluster(folder: Path) -> Iterator[SecureCluster]:
-    """Start three brokers in a fresh folder, with the permissions of ``municipio.acls``; remove all after."""
+def secure_cluster(folder: Path, nodes: Sequence[int] = NODES) -> Iterator[SecureCluster]:
+    """Start brokers in a fresh folder, with the permissions of ``municipio.acls``; remove all after."""
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = SecureCluster(folder)
+    cluster = SecureCluster(folder, nodes)
     try:
         cluster.start()
         cluster.allow()
@@ -166,10 +168,11 @@ def _make_passwords(folder: Path) -> dict[str, str]:
     return passwords
 
 
-def _brokers(folder: Path, ports: Sequence[int], passwords: dict[str, str]) -> dict[int, Broker]:
+def _brokers(folder: Path, nodes: Sequence[int], passwords: dict[str, str]) -> dict[int, Broker]:
     """Return the nodes. What differs from a lone broker is what a production cluster has, but for TLS."""
     host = "127.0.0.1"
-    places = {node: (ports[2 * at], ports[2 * at + 1]) for at, node in enumerate(NODES)}
+    ports = free_ports(2 * len(nodes))
+    places = {node: (ports[2 * at], ports[2 * at + 1]) for at, node in enumerate(nodes)}
     voters = ",".join(f"{node}@{host}:{controller}" for node, (_, controller) in places.items())
     identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     users = [f"SCRAM-SHA-512=[name={name},password={word}]" for name, word in passwords.items()]
@@ -182,13 +185,13 @@ def _brokers(folder: Path, ports: Sequence[int], passwords: dict[str, str]) -> d
             port,
             controller,
             node=node,
-            more=_settings(voters, passwords[BROKER]),
+            more=_settings(voters, passwords[BROKER], copies=len(nodes)),
             format_options=tuple(word for user in users for word in ("--add-scram", user)),
         )
     return found
 
 
-def _settings(voters: str, password: str) -> dict[str, str]:
+def _settings(voters: str, password: str, copies: int) -> dict[str, str]:
     mine = f'username="{BROKER}" password="{password}"'
     return {
         "controller.quorum.voters": voters,
@@ -207,16 +210,27 @@ def _settings(voters: str, password: str) -> dict[str, str]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
         "super.users": f"User:{BROKER};User:{ROOT}",
-        "default.replication.factor": "3",
+        "default.replication.factor": str(copies),
         # A node that is back leads again what it should lead: the second move of each leader in a run.
         "leader.imbalance.check.interval.seconds": "5",
         "leader.imbalance.per.broker.percentage": "1",
-        "offsets.topic.replication.factor": "3",
-        "transaction.state.log.replication.factor": "3",
-        "transaction.state.log.min.isr": "2",
-        "share.coordinator.state.topic.replication.factor": "3",
-        "share.coordinator.state.topic.min.isr": "2",
+        "offsets.topic.replication.factor": str(copies),
+        "transaction.state.log.replication.factor": str(copies),
+        "share.coordinator.state.topic.replication.factor": str(copies),
     }
+
+
+async def may_write(kafka: KafkaAccess, topic: str) -> bool:
+    """Say whether this principal's record is taken."""
+    producer = AIOKafkaProducer(**kafka.client(), request_timeout_ms=15_000)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, b"{}", key=b"a")
+    except TopicAuthorizationFailedError:
+        return False
+    finally:
+        await producer.stop()
+    return True
 
 
 def _binding(acl: Acl) -> AclBinding:
