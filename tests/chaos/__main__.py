@@ -28,6 +28,7 @@ FAULTS = {
     "R8": ("sqlite",),
     "R10": ("sqlite",),
     "R15": ("sqlite",),
+    "R17": ("sqlite",),
 }
 
 

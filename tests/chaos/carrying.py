@@ -46,17 +46,18 @@ def most_copies(came: Iterable[Delivery]) -> int:
     return max(Counter(one.copies_of for one in came if one.via != "twiml").values(), default=0)
 
 
-def ends(ledger: Iterable[Json]) -> dict[str, tuple[str, datetime]]:
-    """Return of each message whose texts and calls have all ended the word that counts, and since when.
+def ends(ledger: Iterable[Json], town: str) -> dict[str, tuple[str, datetime]]:
+    """Return of each message of a town that has ended the word that counts, and since when.
 
-    Whatever else became of other attempts, one that arrived counts; else the newest does.
+    A message has ended when all its texts and calls have. Whatever became of its other attempts, one that
+    arrived counts; else the newest does.
     """
     sids: dict[str, list[str]] = defaultdict(list)
     ended: dict[str, tuple[str, datetime]] = {}
     for entry in ledger:
         if entry["kind"] in {"message", "call"}:
             token, _ = words_in(entry.get("status_callback"))
-            if token:
+            if token and token[0] == town:
                 sids[token[1]].append(entry["sid"])
         elif entry["kind"] == "status" and entry["status"] in RIGHT:
             ended[entry["sid"]] = (entry["status"], datetime.fromisoformat(entry["at"]))

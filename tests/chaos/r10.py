@@ -49,7 +49,7 @@ class Watch:
 
     async def look(self, scene: Scene) -> None:
         try:
-            ended = ends(await asyncio.to_thread(carrier_ledger, scene.stack.urls["carrier"]))
+            ended = ends(await asyncio.to_thread(carrier_ledger, scene.stack.urls["carrier"]), TOWN)
             messages = await asyncio.to_thread(
                 scene.stack.client().items, "notify", "/admin/v1/messages", municipality=TOWN, limit=5000
             )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import Counter
 
 import httpx
 
-from municipio.errors import MunicipioError
-from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play, say
+from tests.chaos.campaign import PHONES, Json, Order, Outcome, Scene, Trial, play, say
+from tests.chaos.recovery import WITHIN_S, Before, whole_again_s
 from tests.support.gather import carrier_ledger
 from tests.support.postgres import PostgresCluster, run_sql
 
@@ -18,8 +17,6 @@ CUT_EVERY_S = 5.0
 CUTS_UNTIL, STOPPED_AT = 0.4, 0.5
 AWAY_S = {"ci": 20.0, "night": 60.0}
 IN_WORK_S = 1.0
-BACK_WITHIN_S = 60.0
-LOOK_EVERY_S = 0.2
 BETO = "+50370000002"
 ASKED = re.compile(r"[Rr]esponda (?:SI|OK) (\d{4})")
 ANSWERS = 20
@@ -64,18 +61,16 @@ async def _outage(scene: Scene, cluster: PostgresCluster) -> Outcome:
     stack, load = scene.stack, scene.load
     await asyncio.to_thread(cluster.stop)
     await asyncio.sleep(IN_WORK_S)  # What was committed before the stop may be answered after it.
-    before = Counter(load.answers)
-    accepted = len({(row["sensor_id"], row["observed_at"]) for row in load.accepted})
+    before = Before.of(scene)
     said = await _beto_answers(stack.urls["carrier"])
     await asyncio.sleep(AWAY_S[scene.order.scale] - IN_WORK_S)
-    answered = load.answers - before
+    answered = load.answers - before.answers
     await asyncio.to_thread(cluster.start)
-    began_s = time.monotonic()
-    recovered_s = await _recovered(scene, load.answers[202], accepted, began_s)
+    recovered_s = await whole_again_s(scene, before)
     broken = broken_promises(answered, load.bare_refusals, said, recovered_s)
     facts = {"refused_503": answered[503], "answers_while_away": said}
     say(f"   away: {dict(answered)}, {said} answers of phones; back after {recovered_s or 0:.1f} s")
-    return Outcome(1, recovered_s=[recovered_s or BACK_WITHIN_S], broken=broken, facts=facts)
+    return Outcome(1, recovered_s=[recovered_s or WITHIN_S], broken=broken, facts=facts)
 
 
 def broken_promises(
@@ -96,56 +91,23 @@ def broken_promises(
     if not said:
         broken.append("no phone answered while the database was away")
     if recovered_s is None:
-        broken.append(f"not all was in order again within {BACK_WITHIN_S:.0f} s")
+        broken.append(f"not all was in order again within {WITHIN_S:.0f} s")
     return broken
-
-
-async def _recovered(scene: Scene, taken: int, accepted: int, began_s: float) -> float | None:
-    """Return after how long all was in order: doors ready, new readings stored and folded, spool fetched."""
-    while time.monotonic() - began_s < BACK_WITHIN_S:
-        if (
-            scene.load.answers[202] > taken
-            and await _is_ready(scene)
-            and await asyncio.to_thread(_folded, scene) > accepted
-        ):
-            return time.monotonic() - began_s
-        await asyncio.sleep(LOOK_EVERY_S)
-    return None
-
-
-async def _is_ready(scene: Scene) -> bool:
-    urls, token = scene.stack.urls, scene.stack.admin_token
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(headers=headers, timeout=5, trust_env=False) as http:
-        try:
-            for name in urls.keys() - {"carrier"}:
-                if not (await http.get(f"{urls[name]}/readyz")).is_success:
-                    return False
-            spooled = await http.get(f"{urls['door']}/spool", params={"after": 0, "limit": 1})
-            return not spooled.raise_for_status().json()["items"]
-        except httpx.HTTPError:
-            return False
-
-
-def _folded(scene: Scene) -> int:
-    """Return how many readings triage has folded; 0 while it cannot say."""
-    try:
-        rows = scene.stack.client().items("triage", "/admin/v1/verdicts", municipality=TOWN)
-    except MunicipioError:
-        return 0
-    return sum(row["count"] for row in rows)
 
 
 async def _beto_answers(carrier_url: str) -> int:
     """Let Beto answer the last questions that he was asked; return how many those were."""
     ledger = await asyncio.to_thread(carrier_ledger, carrier_url)
-    texts = [row["text"] for row in ledger if row["kind"] == "message" and row["phone"] == BETO]
-    codes = [found[1] for text in texts if (found := ASKED.search(text))][-ANSWERS:]
+    asked = [row for row in ledger if row["kind"] == "message" and row["phone"] == BETO]
+    said = [
+        {"phone": BETO, "to": row["sender"], "words": f"OK {found[1]}"}
+        for row in asked
+        if (found := ASKED.search(row["text"]))
+    ][-ANSWERS:]
     async with httpx.AsyncClient(base_url=carrier_url, trust_env=False) as http:
-        for code in codes:
-            said = {"phone": BETO, "words": f"OK {code}"}
-            (await http.post("/_control/say", json=said)).raise_for_status()
-    return len(codes)
+        for each in said:
+            (await http.post("/_control/say", json=each)).raise_for_status()
+    return len(said)
 
 
 TRIAL = Trial(

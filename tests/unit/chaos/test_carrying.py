@@ -11,8 +11,8 @@ from tests.chaos.carrying import ends, most_copies, taken_back, wrong
 from tests.support.oracle.evidence import Delivery
 
 
-def text(sid: str, message_id: str) -> dict[str, Any]:
-    token = base64.urlsafe_b64encode(f"caos\n{message_id}\n1".encode()).decode().rstrip("=")
+def text(sid: str, message_id: str, town: str = "caos") -> dict[str, Any]:
+    token = base64.urlsafe_b64encode(f"{town}\n{message_id}\n1".encode()).decode().rstrip("=")
     return {"kind": "message", "sid": sid, "status_callback": f"http://door/status?t={token}.signature"}
 
 
@@ -25,10 +25,11 @@ def delivery(sid: str, text_: str, via: str = "api") -> Delivery:
 
 
 def test_a_message_has_ended_when_all_its_texts_have() -> None:
-    """One of two copies is still under way: nobody can say yet how the message ended."""
-    ledger = [text("SM1", "m-1"), text("SM2", "m-1"), text("SM3", "m-2")]
+    """One of two copies is still under way: nobody can say yet. A neighbour's messages are not ours."""
+    ledger = [text("SM1", "m-1"), text("SM2", "m-1"), text("SM3", "m-2"), text("SM4", "m-3", town="vecina")]
     ledger += [status("SM1", "undelivered", 1), status("SM2", "sent", 2), status("SM3", "delivered", 3)]
-    assert {name: word for name, (word, _) in ends(ledger).items()} == {"m-2": "delivered"}
+    ledger += [status("SM4", "delivered", 4)]
+    assert {name: word for name, (word, _) in ends(ledger, "caos").items()} == {"m-2": "delivered"}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_message_has_ended_when_all_its_texts_have() -> None:
 def test_of_two_copies_the_one_that_arrived_counts(first: str, second: str, counts: str) -> None:
     """Somebody who has a text has it, whatever became of its copy."""
     ledger = [text("SM1", "m-1"), text("SM2", "m-1"), status("SM1", first, 1), status("SM2", second, 2)]
-    assert ends(ledger)["m-1"][0] == counts
+    assert ends(ledger, "caos")["m-1"][0] == counts
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,13 @@ def test_of_two_copies_the_one_that_arrived_counts(first: str, second: str, coun
 )
 def test_what_the_town_says_is_held_against_the_carrier(word: str, state: str, is_wrong: bool) -> None:
     """A message whose end is not known, or known otherwise, is wrong."""
-    ended = ends([text("SM1", "m-1"), status("SM1", word, 1)])
+    ended = ends([text("SM1", "m-1"), status("SM1", word, 1)], "caos")
     assert bool(wrong(ended, [{"message_id": "m-1", "state": state}])) is is_wrong
 
 
 def test_a_message_that_nobody_knows_is_wrong() -> None:
     """The carrier sent what the town has never heard of."""
-    assert list(wrong(ends([text("SM1", "m-1"), status("SM1", "delivered", 1)]), [])) == ["m-1"]
+    assert list(wrong(ends([text("SM1", "m-1"), status("SM1", "delivered", 1)], "caos"), [])) == ["m-1"]
 
 
 def test_delivered_is_never_taken_back() -> None:
