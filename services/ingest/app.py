@@ -207,7 +207,11 @@ class App:
             find=self.find_report,
         )
         http.include_router(reports_router(door))
-        http.include_router(admin_router(guard, self.db, self.catalogue, self.dead_letters, self.wall))
+        http.include_router(
+            admin_router(
+                guard, self.db, self.catalogue, self.dead_letters, self.wall, forget_keys=doorkeeper.forget
+            )
+        )
         http.include_router(status_router(guard, watch))
         return http
 

@@ -85,7 +85,7 @@ class Scope:
     reports: bool = False
 
     def covers(self, sensor_id: str, known: KnownSensor | None) -> bool:
-        if any(fnmatchcase(sensor_id, pattern) for pattern in self.patterns):
+        if "*" in self.patterns or any(fnmatchcase(sensor_id, pattern) for pattern in self.patterns):
             return True
         return self.network is not None and (known is None or known.network == self.network)
 

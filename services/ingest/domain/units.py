@@ -9,7 +9,7 @@ from typing import Final
 from schemas.municipality.places import CANONICAL_UNIT as CANONICAL
 from schemas.vocabulary import Property
 
-__all__ = ["CANONICAL", "Conversion", "conversion", "units_of"]
+__all__ = ["CANONICAL", "CANONICALLY", "Conversion", "conversion", "units_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class Conversion:
         if self.factor == 1 and self.shift == 0:
             return value
         return float((Decimal(repr(value)) + self.shift) * self.factor)
+
+
+CANONICALLY: Final = Conversion()
+"""The value stands in the canonical unit already."""
 
 
 def _by(factor: str, shift: str = "0") -> Conversion:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from schemas.events.readings import ReadingPublished
 from services.ingest.domain.normalise import Reading, examine
 from services.ingest.domain.sensors import Catalogue, KnownSensor
 from services.ingest.domain.series import Outcome, enrol
-from services.ingest.outbound import quarantine, readings
+from services.ingest.outbound import packed, quarantine, readings
 from services.ingest.outbound.quarantine import Kept
 
 
@@ -47,67 +47,60 @@ class Acceptance:
         """Store the deliveries of any towns; return per delivery how many readings had which outcome."""
         counts: list[Counter[Outcome]] = [Counter() for _ in deliveries]
         for town in sorted({delivery.municipality for delivery in deliveries}):
-            mine = [(at, delivery) for at, delivery in enumerate(deliveries) if delivery.municipality == town]
-            await self._set_apart(conn, town, mine, counts, stored_at)
-            await self._enrol(conn, town, mine, counts, received_at=received_at, stored_at=stored_at)
+            sorted_out = self._sorted_out(town, deliveries)
+            for place in sorted_out.unknown_places:
+                counts[place][Outcome.QUARANTINED] += 1
+            await quarantine.keep(conn, town, sorted_out.unknown, stored_at)
+            outcomes = await self._enrol(conn, town, sorted_out, received_at=received_at, stored_at=stored_at)
+            for place, outcome in zip(sorted_out.places, outcomes, strict=True):
+                counts[place][outcome] += 1
         return counts
 
-    def sensor_of(self, municipality: str, reading: Reading) -> KnownSensor | None:
-        """Return the town's row for this reading; None where it lists no such sensor of this property."""
-        sensor = self.catalogue.find(municipality, reading.sensor_id)
-        return sensor if sensor is not None and sensor.measured is reading.measured else None
-
-    async def _set_apart(
-        self,
-        conn: AsyncConnection,
-        town: str,
-        mine: Sequence[tuple[int, Delivery]],
-        counts: Sequence[Counter[Outcome]],
-        at: datetime,
-    ) -> None:
-        kept: list[Kept] = []
-        for place, delivery in mine:
-            unknown = [r for r in delivery.readings if self.sensor_of(town, r) is None]
-            kept += [Kept(delivery.source, "sensor.unknown", _body(reading)) for reading in unknown]
-            counts[place][Outcome.QUARANTINED] += len(unknown)
-        await quarantine.keep(conn, town, kept, at)
-
-    async def _enrol(
-        self,
-        conn: AsyncConnection,
-        town: str,
-        mine: Sequence[tuple[int, Delivery]],
-        counts: Sequence[Counter[Outcome]],
-        *,
-        received_at: datetime,
-        stored_at: datetime,
-    ) -> None:
-        offered, places, sensors = self._known(town, mine)
-        if not offered:
-            return
-        series = await readings.lock_series(conn, town, list(sensors))
-        stored = await readings.values_of(conn, town, list({reading.identity for reading in offered}))
-        done = enrol(offered, stored, series)
-        for place, outcome in zip(places, done.outcomes, strict=True):
-            counts[place][outcome] += 1
-        if done.new:
-            await readings.add(conn, town, done.new, sensors, received_at=received_at, stored_at=stored_at)
-            await readings.put_series(conn, town, done.series, done.new, at=received_at)
-
-    def _known(
-        self, town: str, mine: Sequence[tuple[int, Delivery]]
-    ) -> tuple[list[Reading], list[int], Mapping[str, KnownSensor]]:
-        offered: list[Reading] = []
-        places: list[int] = []
-        sensors: dict[str, KnownSensor] = {}
-        for place, delivery in mine:
+    def _sorted_out(self, town: str, deliveries: Sequence[Delivery]) -> _SortedOut:
+        """Tell what the town's list knows from what must be set apart: no such sensor of this property."""
+        listed, found = self.catalogue.towns.get(town, {}), _SortedOut()
+        for place, delivery in enumerate(deliveries):
+            if delivery.municipality != town:
+                continue
             for reading in delivery.readings:
-                sensor = self.sensor_of(town, reading)
-                if sensor is not None:
-                    offered.append(examine(reading, sensor))
-                    places.append(place)
-                    sensors[sensor.sensor_id] = sensor
-        return offered, places, sensors
+                sensor = listed.get(reading.sensor_id)
+                if sensor is None or sensor.measured is not reading.measured:
+                    found.unknown.append(Kept(delivery.source, "sensor.unknown", _body(reading)))
+                    found.unknown_places.append(place)
+                else:
+                    found.offered.append(examine(reading, sensor))
+                    found.places.append(place)
+                    found.sensors[sensor.sensor_id] = sensor
+        return found
+
+    @staticmethod
+    async def _enrol(
+        conn: AsyncConnection, town: str, found: _SortedOut, *, received_at: datetime, stored_at: datetime
+    ) -> tuple[Outcome, ...]:
+        if not found.offered:
+            return ()
+        series = await readings.lock_series(conn, town, list(found.sensors))
+        doubtful = {each.identity for each in found.offered if series[each.sensor_id].has_seen(each)}
+        stored = await readings.values_of(conn, town, list(doubtful))
+        done = enrol(found.offered, stored, series)
+        if done.new:
+            spoke = {each.reading.sensor_id for each in done.new}
+            moments = {"received_at": received_at, "stored_at": stored_at}
+            await readings.add(conn, town, done.new, **moments)
+            await packed.add(conn, town, done.new, found.sensors, **moments)
+            await readings.put_series(conn, town, done.series, list(spoke), at=received_at)
+        return done.outcomes
+
+
+@dataclass(slots=True)
+class _SortedOut:
+    """One town's readings of a commit. ``places``: of which delivery each is."""
+
+    offered: list[Reading] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    sensors: dict[str, KnownSensor] = field(default_factory=dict)
+    unknown: list[Kept] = field(default_factory=list)
+    unknown_places: list[int] = field(default_factory=list)
 
 
 def _body(reading: Reading) -> bytes:

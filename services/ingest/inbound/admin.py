@@ -54,6 +54,7 @@ def admin_router(
     catalogue: Catalogue,
     dead_letters: DeadLetters,
     wall: Callable[[], datetime],
+    forget_keys: Callable[[], None],
 ) -> APIRouter:
     """Return the routes by which people look after keys, dead letters and sources."""
     router = APIRouter(prefix="/admin/v1", dependencies=[Depends(guard)])
@@ -81,6 +82,7 @@ def admin_router(
             if not await keys.revoke(conn, municipality, key_id, wall()):
                 raise Problem(404, "No such key", f"{municipality} has no key {key_id}")
             key = await keys.find(conn, municipality, key_id)
+        forget_keys()
         return {"schema": "municipio/key/1", **(_shown(key) if key else {})}
 
     @router.get("/dead-letters")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -20,6 +21,9 @@ from services.ingest.outbound import keys
 from services.runtime.database import Database
 
 SIGNATURE_HEADER: Final = "municipio-signature"
+# So long another process may still open to a key that was revoked here.
+REMEMBERED_S: Final = 1.0
+REMEMBERED_MOST: Final = 1000
 # One answer for a wrong secret and for a key that never was: nobody learns which keys exist.
 _NO_KEY: Final = "send Authorization: Bearer with a key made by `municipio keys create`"
 
@@ -30,6 +34,11 @@ class Doorkeeper:
     def __init__(self, db: Database, wall: Callable[[], datetime]) -> None:
         self._db = db
         self._wall = wall
+        self._remembered: dict[KeyName, tuple[float, ApiKey]] = {}
+
+    def forget(self) -> None:
+        """Look every key up anew: one was revoked."""
+        self._remembered.clear()
 
     async def by_bearer(self, header: str | None) -> ApiKey:
         """Return the key of an ``Authorization`` header.
@@ -65,8 +74,17 @@ class Doorkeeper:
         return good
 
     async def _find(self, name: KeyName) -> ApiKey | None:
+        found_s, key = self._remembered.get(name, (float("-inf"), None))
+        if key is not None and time.monotonic() - found_s < REMEMBERED_S:
+            return key
+        asked_s = time.monotonic()
         async with self._db.reading() as conn:
-            return await keys.find(conn, name.municipality, name.key_id)
+            key = await keys.find(conn, name.municipality, name.key_id)
+        if key is not None:
+            if len(self._remembered) >= REMEMBERED_MOST:
+                self._remembered.clear()
+            self._remembered[name] = asked_s, key
+        return key
 
     def _good(self, key: ApiKey) -> ApiKey:
         why_not = key.why_not(self._wall())

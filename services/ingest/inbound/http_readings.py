@@ -12,14 +12,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.ingest.domain.keys import ApiKey
-from services.ingest.domain.normalise import Fault, Reading, Refusal, normalise
+from services.ingest.domain.normalise import Fault, Offered, Reading, Refusal, normalise, normalise_offered
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
 from services.ingest.errors import OutOfScope, QueueFull, RequestRefused
 from services.ingest.flows.acceptance import Delivery
-from services.ingest.inbound.body import BODY_BYTES_MOST, Row, rows_of
+from services.ingest.inbound.body import BODY_BYTES_MOST, Rows, rows_of
 from services.ingest.inbound.doorkeeper import SIGNATURE_HEADER, Doorkeeper
-from services.runtime.http import PROBLEM_TYPE, body_limited, problem
+from services.runtime.http import PROBLEM_TYPE, PlainRoute, body_limited, problem
 
 LISTED_MOST: Final = 100
 
@@ -35,27 +35,34 @@ class Judged:
     out_of_scope: int = 0
 
 
-def judge(rows: list[Row], key: ApiKey, catalogue: Catalogue, now: datetime) -> Judged:
+def judge(rows: Rows, key: ApiKey, catalogue: Catalogue, now: datetime) -> Judged:
     """Return which rows are readings that this key may send, and why the others are not."""
     judged = Judged()
-    for row in rows:
-        read = row.offered if isinstance(row.offered, Fault) else normalise(row.offered, now)
+    listed = catalogue.towns.get(key.name.municipality, {})
+    for index, offered in enumerate(rows.offered):
+        read = _read(offered, now)
         if isinstance(read, Fault):
-            judged.refusals.append(Refusal(row.index, row.point_at(read.field), read.detail))
-        elif key.scope.covers(read.sensor_id, catalogue.find(key.name.municipality, read.sensor_id)):
+            judged.refusals.append(Refusal(index, rows.point_at(index, read.field), read.detail))
+        elif key.scope.covers(read.sensor_id, listed.get(read.sensor_id)):
             judged.readings.append(read)
         else:
             judged.out_of_scope += 1
             detail = "is outside of what this key may speak for"
-            judged.refusals.append(Refusal(row.index, row.point_at("sensor_id"), detail))
+            judged.refusals.append(Refusal(index, rows.point_at(index, "sensor_id"), detail))
     return judged
+
+
+def _read(offered: object, now: datetime) -> Reading | Fault:
+    if isinstance(offered, Offered):
+        return normalise_offered(offered, now)
+    return offered if isinstance(offered, Fault) else normalise(offered, now)
 
 
 def readings_router(
     doorkeeper: Doorkeeper, catalogue: Catalogue, now: Callable[[], datetime], accept: Accept
 ) -> APIRouter:
     """Return the route; ``accept`` answers after the commit."""
-    router = APIRouter()
+    router = APIRouter(route_class=PlainRoute)
 
     @router.post("/v1/readings", status_code=202)
     async def post_readings(request: Request) -> JSONResponse:
@@ -63,7 +70,7 @@ def readings_router(
             key, body = await _identified(request, doorkeeper)
             rows = rows_of(request.headers.get("content-type"), body)
             judged = judge(rows, key, catalogue, now())
-            if rows and judged.out_of_scope == len(rows):
+            if rows.offered and judged.out_of_scope == len(rows.offered):
                 raise OutOfScope("ask the town for a key whose scope covers these sensors")
             outcomes = await _accepted(accept, key, judged)
         except RequestRefused as refused:

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.topics import partition_of
-from services.ingest.domain.normalise import Reading
-from services.ingest.domain.sensors import KnownSensor
 from services.ingest.domain.series import Numbered, Series
 from services.ingest.outbound.tables import READING, SERIES
+from services.runtime.bulk import insert_rows, moment_of
 from services.runtime.database import insert_into
 
 _CHUNK: Final = 500
+_COLUMNS: Final = (
+    "municipality",
+    "identity",
+    "value",
+    "n",
+    "sensor_id",
+    "property",
+    "unit",
+    "observed_at",
+    "received_at",
+    "quality",
+    "correction",
+    "sequence",
+    "event_id",
+    "stored_at",
+)
+_MOVED: Final = (
+    sa.update(SERIES)
+    .where(SERIES.c.municipality == sa.bindparam("of_town"), SERIES.c.sensor_id == sa.bindparam("of_sensor"))
+    .values(
+        last_n=sa.bindparam("new_n"),
+        fingerprint=sa.bindparam("new_fingerprint"),
+        observed_at=sa.bindparam("new_observed_at"),
+        received_at=sa.bindparam("new_received_at"),
+    )
+)
 
 
 async def lock_series(
@@ -38,12 +62,12 @@ async def lock_series(
 
 async def _locked(conn: AsyncConnection, municipality: str, wanted: Sequence[str]) -> dict[str, Series]:
     found: dict[str, Series] = {}
-    columns = (SERIES.c.sensor_id, SERIES.c.last_n, SERIES.c.fingerprint)
+    columns = (SERIES.c.sensor_id, SERIES.c.last_n, SERIES.c.fingerprint, SERIES.c.observed_at)
     of_town = sa.select(*columns).where(SERIES.c.municipality == municipality)
     for chunk in _chunks(wanted):
         rows = of_town.where(SERIES.c.sensor_id.in_(chunk)).order_by(SERIES.c.sensor_id).with_for_update()
-        for sensor_id, last_n, fingerprint in await conn.execute(rows):
-            found[sensor_id] = Series(last_n, fingerprint)
+        for sensor_id, last_n, fingerprint, newest in await conn.execute(rows):
+            found[sensor_id] = Series(last_n, fingerprint, newest)
     return found
 
 
@@ -63,97 +87,69 @@ async def add(
     conn: AsyncConnection,
     municipality: str,
     new: Sequence[Numbered],
-    sensors: Mapping[str, KnownSensor],
     *,
     received_at: datetime,
     stored_at: datetime,
 ) -> None:
-    """Store readings and leave them for the relay."""
-    rows = [
-        {
-            "municipality": municipality,
-            "n": each.n,
-            "correction": each.correction,
-            "partition": partition_of(municipality, sensors[each.reading.sensor_id].site),
-            "received_at": received_at,
-            "stored_at": stored_at,
-            **_columns(each.reading),
-        }
-        for each in new
-    ]
-    await conn.execute(sa.insert(READING), rows)
+    """Store readings, to recognise them when they come again."""
+    moment = moment_of(conn)
+    received, stored = moment(received_at.astimezone(UTC)), moment(stored_at.astimezone(UTC))
+    await insert_rows(
+        conn,
+        READING,
+        _COLUMNS,
+        [
+            (
+                municipality,
+                identity,
+                reading.value,
+                n,
+                reading.sensor_id,
+                reading.measured.value,
+                reading.unit,
+                moment(reading.observed_at),
+                received,
+                reading.quality.value,
+                correction,
+                reading.sequence,
+                reading.event_id,
+                stored,
+            )
+            for n, reading, correction, identity in new
+        ],
+    )
 
 
 async def put_series(
     conn: AsyncConnection,
     municipality: str,
     series: Mapping[str, Series],
-    new: Sequence[Numbered],
+    sensor_ids: Sequence[str],
     at: datetime,
 ) -> None:
-    """Move the series of the sensors that got new readings on."""
-    newest: dict[str, datetime] = {}
-    for each in new:
-        before = newest.get(each.reading.sensor_id, each.reading.observed_at)
-        newest[each.reading.sensor_id] = max(before, each.reading.observed_at)
+    """Move the series of these sensors on."""
     rows = [
         {
             "of_town": municipality,
             "of_sensor": sensor_id,
             "new_n": series[sensor_id].last_n,
             "new_fingerprint": series[sensor_id].fingerprint,
-            "new_observed_at": observed_at,
+            "new_observed_at": series[sensor_id].newest,
+            "new_received_at": at,
         }
-        for sensor_id, observed_at in sorted(newest.items())
+        for sensor_id in sorted(sensor_ids)
     ]
-    same = (SERIES.c.municipality == sa.bindparam("of_town")) & (
-        SERIES.c.sensor_id == sa.bindparam("of_sensor")
-    )
-    moved = (
-        sa.update(SERIES)
-        .where(same)
-        .values(
-            last_n=sa.bindparam("new_n"),
-            fingerprint=sa.bindparam("new_fingerprint"),
-            observed_at=_later(sa.bindparam("new_observed_at", type_=SERIES.c.observed_at.type)),
-            received_at=at,
-        )
-    )
-    await conn.execute(moved, rows)
+    await conn.execute(_MOVED, rows)
 
 
 async def prune(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget published readings stored before that moment, a bounded number; return how many."""
-    old = (
-        sa.select(READING.c.id)
-        .where(READING.c.published_at.is_not(None), READING.c.stored_at < before)
-        .order_by(READING.c.id)
-        .limit(limit)
-    )
+    """Forget readings stored before that moment, a bounded number; return how many."""
+    old = sa.select(READING.c.id).where(READING.c.stored_at < before).order_by(READING.c.id).limit(limit)
     return (await conn.execute(sa.delete(READING).where(READING.c.id.in_(old)))).rowcount
-
-
-def _later(moment: sa.BindParameter[Any]) -> sa.ColumnElement[Any]:
-    stored = SERIES.c.observed_at
-    return sa.case((stored > moment, stored), else_=moment)
 
 
 def _first(municipality: str, sensor_id: str) -> dict[str, Any]:
     return {"municipality": municipality, "sensor_id": sensor_id, "last_n": 0, "fingerprint": ""}
-
-
-def _columns(reading: Reading) -> dict[str, Any]:
-    return {
-        "identity": reading.identity,
-        "value": reading.value,
-        "sensor_id": reading.sensor_id,
-        "property": reading.measured.value,
-        "unit": reading.unit,
-        "observed_at": reading.observed_at,
-        "quality": reading.quality.value,
-        "sequence": reading.sequence,
-        "event_id": reading.event_id,
-    }
 
 
 def _chunks(items: Sequence[str]) -> list[Sequence[str]]:

@@ -10,7 +10,6 @@ from services.runtime.tables import BigSerial, UtcDateTime, runtime_tables
 
 metadata: Final = sa.MetaData()
 RUNTIME: Final = runtime_tables(metadata)
-_UNPUBLISHED: Final = sa.text("published_at IS NULL")
 
 READING: Final = sa.Table(
     "reading",
@@ -22,7 +21,6 @@ READING: Final = sa.Table(
     sa.Column("value", sa.Double, nullable=False),
     sa.Column("n", sa.BigInteger, nullable=False),
     sa.Column("sensor_id", sa.String(128), nullable=False),
-    sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("property", sa.String(32), nullable=False),
     sa.Column("unit", sa.String(32), nullable=False),
     sa.Column("observed_at", UtcDateTime, nullable=False),
@@ -33,9 +31,20 @@ READING: Final = sa.Table(
     sa.Column("event_id", sa.String(128)),
     # By the machine's clock, for retention: the town's clock jumps in a replay.
     sa.Column("stored_at", UtcDateTime, nullable=False),
-    sa.Column("published_at", UtcDateTime),
     sa.UniqueConstraint("municipality", "identity", "value", name="reading_once"),
-    sa.Index("reading_unpublished", "id", postgresql_where=_UNPUBLISHED, sqlite_where=_UNPUBLISHED),
+    sqlite_autoincrement=True,
+)
+# What still has to be published, as it will stand on the topic; a row goes when its record was confirmed.
+PACKED: Final = sa.Table(
+    "packed",
+    metadata,
+    sa.Column("municipality", sa.String(64), nullable=False),
+    # Ascending within each sensor, as above. Never given twice: the record's id is made of it.
+    sa.Column("id", BigSerial, primary_key=True, autoincrement=True),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("stored_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )
 SERIES: Final = sa.Table(

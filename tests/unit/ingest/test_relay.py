@@ -186,20 +186,31 @@ async def test_tick_never_goes_back_also_over_a_restart(
     assert READINGS.partitions == len(publisher.of_type(ClockTicked.TYPE))
 
 
-async def test_old_published_readings_are_forgotten_others_never(
+async def test_old_readings_are_forgotten_and_leave_all_the_same(
     db, acceptance, publisher, make_relay
 ) -> None:
-    """Retention takes small bites and only what has left."""
+    """Retention takes small bites; what the broker has not taken yet is no part of it."""
     await take(db, acceptance, "alta", [reading(minute=minute) for minute in range(5)])
-    await make_relay(None).drain()
-    await take(db, acceptance, "alta", [reading(minute=5)])
     later = START + timedelta(hours=49)
     bites = []
     for _ in range(3):
         async with db.transaction() as conn:
             bites.append(await readings.prune(conn, later, 3))
+    await make_relay(None).drain()
 
     assert [3, 2, 0] == bites
+    assert [1, 2, 3, 4, 5] == numbers(publisher.of_type(SensorMeasured.TYPE), "alta", "rio-1")
+
+
+async def test_trickle_that_waited_leaves_in_few_records(db, acceptance, publisher, make_relay) -> None:
+    """After an outage readings that came one by one are joined, in their order."""
+    for minute in range(30):
+        await take(db, acceptance, "alta", [reading(minute=minute)])
+    await make_relay(None).drain()
+
+    [(out, said)] = publisher.of_type(SensorMeasured.TYPE)
+    assert list(range(1, 31)) == [each["n"] for each in said["readings"]]
+    SensorMeasured.model_validate_json(out.value)
 
 
 async def test_fresh_town_follows_its_clock_back_until_the_first_reading(

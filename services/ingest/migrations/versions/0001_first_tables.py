@@ -61,7 +61,6 @@ def upgrade() -> None:
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.Column("sensor_id", sa.String(length=128), nullable=False),
-        sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("property", sa.String(length=32), nullable=False),
         sa.Column("unit", sa.String(length=32), nullable=False),
         sa.Column("observed_at", UtcDateTime, nullable=False),
@@ -71,18 +70,20 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column("event_id", sa.String(length=128), nullable=True),
         sa.Column("stored_at", UtcDateTime, nullable=False),
-        sa.Column("published_at", UtcDateTime, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("municipality", "identity", "value", name="reading_once"),
         sqlite_autoincrement=True,
     )
-    op.create_index(
-        "reading_unpublished",
-        "reading",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("published_at IS NULL"),
-        sqlite_where=sa.text("published_at IS NULL"),
+    op.create_table(
+        "packed",
+        sa.Column("municipality", sa.String(length=64), nullable=False),
+        sa.Column("id", BigSerial, autoincrement=True, nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("stored_at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "series",

@@ -1,0 +1,42 @@
+"""Insert many rows at the speed of the driver: no dictionary and no conversion per value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = tuple[Any, ...]  # Any: what the driver takes
+
+
+async def insert_rows(
+    conn: AsyncConnection, table: sa.Table, columns: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Insert rows whose values stand in the order of ``columns``; moments as ``moment_of`` returns them."""
+    if rows:
+        await conn.exec_driver_sql(_statement(table, columns, conn.dialect), list(rows))
+
+
+def moment_of(conn: AsyncConnection) -> Callable[[datetime], datetime | str]:
+    """Return how a UTC moment is handed to this database's driver."""
+    return _as_it_is if conn.dialect.name == "postgresql" else _as_text
+
+
+@lru_cache(maxsize=64)
+def _statement(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
+    compiled = sa.insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
+    if list(compiled.positiontup or ()) != list(columns):
+        raise ValueError(f"{table.name}: name the columns in the table's own order")
+    return str(compiled)
+
+
+def _as_it_is(moment: datetime) -> datetime:
+    return moment
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
