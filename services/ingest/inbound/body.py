@@ -22,7 +22,7 @@ _ALL_OFFERED: Final = msgspec.json.Decoder(list[Offered])
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What was offered, in order: each an ``Offered``, any JSON, or the ``Fault`` that keeps it from being one.
+    """What was offered, in order: each an ``Offered``, any JSON, or why it is none.
 
     Attributes:
         is_alone: One reading was posted by itself, not in an array.
