@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check chaos bench lock packages-test
+.PHONY: help setup run demo test check chaos soak bench lock packages-test
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 F ?=
 SCALE ?= ci
+MINUTES ?= 20
 B ?=
 
 ENVIRONMENT := $(VENV)/.from-lock
@@ -57,6 +58,9 @@ check: setup ## Format, lint, types, import contracts, message contracts
 
 chaos: setup packages-test ## Kill processes under load and count what is lost; F=R1,R3 SCALE=ci|night
 	@exec $(RUN) -m tests.chaos $(if $(F),--faults $(F)) --scale $(SCALE)
+
+soak: setup packages-test ## Twenty minutes of random faults: nothing lost, nothing grows; MINUTES=3
+	@exec $(RUN) -m tests.chaos.soak --minutes $(MINUTES)
 
 bench: setup ## Every speed figure against a baseline of the same run; B=name,name runs some
 	@deploy/packages.sh postgresql
