@@ -1,6 +1,6 @@
 """A warning that ends in silence reads as all-clear: before its hour it is renewed or lifted."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.stories.scenes import flood, neighbours, warning_of
 from tests.support.town import Town
@@ -61,6 +61,18 @@ def test_a_yes_renews_at_once_and_only_once(town: Town) -> None:
     town.phone("ana").expects_sms("sigue vigente")
     neighbours(town).expects_sms("sigue el aviso", "Hasta 14:00")
     town.wait(hours=1)
+
+
+def test_an_end_that_was_slept_through_is_made_up_for(town: Town) -> None:
+    """Everything stood still for longer than the warning and its renewal would have lasted: it goes on."""
+    warned(town)
+    town.wait(minutes=30)
+    town.clock.wait(timedelta(hours=14))
+    town.settle()
+    neighbours(town).expects_sms("sigue el aviso", "Hasta 22:30")
+    warning = warning_of(town)
+    assert ("authorised", "renewal_rule") == (warning["state"], warning["authority_of"]["kind"])
+    assert ends_at(town) > town.clock.now()
 
 
 def test_a_closed_incident_leaves_its_warning_in_force(town: Town) -> None:

@@ -26,7 +26,15 @@ from services.notify.domain.lint import lint_free, refused
 from services.notify.domain.plan import protocol_for
 from services.notify.domain.render import Words, finished, zone_texts
 from services.notify.domain.segments import segments_of
-from services.notify.domain.warning import NotAllowed, Step, material_change, may, move, renewal
+from services.notify.domain.warning import (
+    NotAllowed,
+    Step,
+    end_of_validity,
+    material_change,
+    may,
+    move,
+    renewal,
+)
 from services.notify.flows import broadcasting, questions
 from services.notify.outbound import broadcasts, incidents, recipients, requests, warnings
 from services.notify.outbound.broadcasts import Source
@@ -103,7 +111,7 @@ async def renew(
     in_force, held, rule = await _in_force(work, head)
     if in_force is None or held is None or rule is None:
         return (Reason(code="warning.not_in_force", text="No hay aviso vigente que renovar."),)
-    ends_at = until or in_force.valid_until + rule.valid_for
+    ends_at = until or end_after(in_force, rule, work.now)
     if ends_at <= work.now:
         return (Reason(code="renew.past", text="La nueva hora de fin ya pasó."),)
     request = await requests.pending(work.conn, work.municipality, head.incident_id, Purpose.RENEWAL)
@@ -140,6 +148,13 @@ async def renew(
     source = Source.TOLD if _was_corrected(in_force) else Source.ZONE
     await broadcasting.start(work, event, Purpose.RENEWAL, source)
     return ()
+
+
+def end_after(in_force: WarningSnapshot, rule: WarningPlan, now: datetime) -> datetime:
+    """Return until when a warning goes on; one whose renewal comes after its end starts from now."""
+    if in_force.valid_until > now:
+        return in_force.valid_until + rule.valid_for
+    return end_of_validity(now, rule.valid_for)
 
 
 async def renewed(
@@ -186,9 +201,9 @@ def _renewal_texts(
 
 
 async def _asked_words(work: Work, request: Request) -> WarningSnapshot | None:
-    """Return what was asked, if it still is what was asked byte for byte."""
+    """Return what was asked, if it still is so byte for byte and names an end that is to come."""
     asked = await warnings.version_of(work.conn, work.municipality, request.warning_id, request.version)
-    if asked is None:
+    if asked is None or asked.valid_until <= work.now:
         return None
     bound = Bound(asked.incident_id, asked.incident_version, asked.zones, asked.texts, asked.audience.digest)
     return asked if bound.content_hash == request.content_hash else None
@@ -196,7 +211,7 @@ async def _asked_words(work: Work, request: Request) -> WarningSnapshot | None:
 
 async def _ask_renewal_again(work: Work, request: Request) -> Refusal:
     """A yes is to the words that were asked about: other words are another question."""
-    text = "Lo pedido ya no es byte por byte lo que saldría: se pregunta de nuevo."
+    text = "Lo pedido ya no es byte por byte lo que saldría, o ya venció: se pregunta de nuevo."
     why = Reason(code="request.content_changed", text=text)
     await questions.void(work, request, why)
     timers = work.app.timers

@@ -28,7 +28,7 @@ async def ask(work: Work, warning_id: str) -> None:
     level_plan = protocol.at(in_force.level)
     if protocol.warning is None or level_plan is None:
         return
-    ends_at = in_force.valid_until + protocol.warning.valid_for
+    ends_at = issuing.end_after(in_force, protocol.warning, work.now)
     snapshot = await issuing.renewed(work, head, in_force, held.snapshot, ends_at)
     why = Reason(code="renewal.asked", text="El aviso está por vencer: ¿sigue o se levanta?")
     event = WarningRequested.model_validate(snapshot.model_dump() | {"reasons": [why.model_dump()]})
