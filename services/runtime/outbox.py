@@ -187,6 +187,27 @@ class Outbox:
         now = self._clock.now()
         return {Lane(lane): now - since for lane, since in await conn.execute(oldest)}
 
+    async def last(self, conn: AsyncConnection) -> int:
+        """Return the number of the newest record, 0 if there is none."""
+        newest = await conn.execute(sa.select(sa.func.max(self._table.c.seq)))
+        return int(newest.scalar_one() or 0)
+
+    async def again(
+        self, conn: AsyncConnection, topic: str, after: int, until: int, limit: int
+    ) -> tuple[int, int]:
+        """Let published records of a topic wait anew; return how many, and the number of the last of them."""
+        t = self._table.c
+        kept = (
+            sa.select(t.seq)
+            .where(t.topic == topic, t.published_at.is_not(None), t.seq > after, t.seq <= until)
+            .order_by(t.seq)
+            .limit(limit)
+        )
+        found = list((await conn.execute(kept)).scalars())
+        for chunk in _chunks(found, 500):
+            await conn.execute(sa.update(self._table).where(t.seq.in_(chunk)).values(published_at=None))
+        return len(found), found[-1] if found else until
+
     async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:
         """Delete published records older than ``before``, a bounded number at a time; return how many."""
         t = self._table

@@ -16,6 +16,7 @@ from services.notify.settings import SERVICE
 from services.notify.tables import ack, alert, audit, decision, incident, reply, task
 from services.runtime.http import Problem, RowCursor, admin_guard, service_app
 from services.runtime.metrics import REGISTRY
+from services.runtime.republish import republish_router
 
 if TYPE_CHECKING:
     from services.notify.app import App
@@ -27,7 +28,8 @@ Limit = Annotated[int, Query(ge=1, le=5000)]
 def admin_app(app: App) -> FastAPI:
     """Return notify's HTTP application: health for everybody, the rest for the administrator's token."""
     http = service_app(SERVICE, app.health, REGISTRY)
-    guard = Depends(admin_guard(app.settings.require_admin_token()))
+    guarded = admin_guard(app.settings.require_admin_token())
+    guard = Depends(guarded)
     routes = APIRouter(prefix="/admin/v1", dependencies=[guard])
 
     @routes.get("/status")
@@ -121,6 +123,7 @@ def admin_app(app: App) -> FastAPI:
     for name, table, key in _LISTS:
         routes.add_api_route(f"/{name}", _list_of(app, name, table, key), methods=["GET"])
     http.include_router(routes)
+    http.include_router(republish_router(guarded, app.db, app.outbox, SERVICE))
     return http
 
 

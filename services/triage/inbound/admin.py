@@ -12,6 +12,7 @@ from schemas.events.incidents import IncidentSnapshot
 from services.runtime.dead_letter import DeadLetter
 from services.runtime.http import Problem, RowCursor, admin_guard, service_app
 from services.runtime.metrics import REGISTRY
+from services.runtime.republish import republish_router
 from services.triage.domain.state import SensorState
 from services.triage.inbound.progress import quiescence, status
 from services.triage.outbound.input_log import inputs_between
@@ -27,7 +28,8 @@ Limit = Annotated[int, Query(ge=1, le=5000)]
 def admin_app(app: App) -> FastAPI:
     """Return triage's HTTP application: health for everybody, the rest for the administrator's token."""
     http = service_app(SERVICE, app.health, REGISTRY)
-    guard = Depends(admin_guard(app.settings.require_admin_token()))
+    guarded = admin_guard(app.settings.require_admin_token())
+    guard = Depends(guarded)
     routes = APIRouter(prefix="/admin/v1", dependencies=[guard])
 
     @routes.get("/status")
@@ -97,6 +99,7 @@ def admin_app(app: App) -> FastAPI:
         )
 
     http.include_router(routes)
+    http.include_router(republish_router(guarded, app.db, app.outbox, SERVICE))
     return http
 
 
