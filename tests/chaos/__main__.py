@@ -20,6 +20,7 @@ DATABASES = ("sqlite", "postgresql")
 # Each fault is tests/chaos/<id in small letters>.py; at SCALE=ci it is played on these databases.
 FAULTS = {
     "R1": DATABASES,
+    "R2": ("postgresql",),
     "R3": ("sqlite",),
     "R4": ("sqlite",),
     "R4b": ("sqlite",),
@@ -27,7 +28,9 @@ FAULTS = {
     "R6": ("postgresql",),
     "R8": ("sqlite",),
     "R10": ("sqlite",),
+    "R14": ("postgresql",),
     "R15": ("sqlite",),
+    "R16": ("postgresql",),
     "R17": ("sqlite",),
 }
 

@@ -66,7 +66,8 @@ def places(written: Mapping[str, str], personal: Personal) -> list[str]:
 def metrics_of(stack: Stack) -> dict[str, str]:
     """Return what each service's ``/metrics`` says now."""
     urls = {name: url for name, url in stack.urls.items() if name != OUTSIDE}
-    with httpx.Client(timeout=10, trust_env=False) as http:
+    headers = {"Authorization": f"Bearer {stack.admin_token}"}
+    with httpx.Client(timeout=10, trust_env=False, headers=headers) as http:
         return {
             f"{name} /metrics": http.get(f"{url}/metrics").raise_for_status().text
             for name, url in urls.items()

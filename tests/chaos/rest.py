@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 import httpx
@@ -13,29 +12,26 @@ from municipio.stack import Stack
 from services.runtime.clock import TownClock
 
 WITHIN_S = 180.0
-LOOK_EVERY_S = 0.2
 
 
 async def to_rest(stack: Stack, horizon: timedelta, rate: float) -> datetime:
     """Return the town's time once nothing is under way, ``horizon`` after everything was taken up.
 
-    The clock stands until all that was posted has reached notify, so that a slow machine shortens
-    nobody's minutes; then it runs at ``rate`` for ``horizon`` and stands again.
+    The clock stands until all that was posted has reached notify, and again after each ``rate`` seconds of
+    the horizon until what is due by then has happened: a slow machine shortens nobody's minutes.
     """
-    path = stack.copy.clock_file
-    clock = TownClock(path)
+    clock = TownClock(stack.copy.clock_file)
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=20, trust_env=False) as http,
         KafkaTraffic(stack.kafka) as traffic,
     ):
         rest = Rest(http, stack.urls, traffic, within_s=WITHIN_S)
-        await _stand(stack, http, rest, clock.now())
-        end = clock.now() + horizon
-        TownClock.write(path, clock.now(), rate)
-        while clock.now() < end:
-            await asyncio.sleep(LOOK_EVERY_S)
-        await _stand(stack, http, rest, end)
+        await _stand(stack, http, rest, at := clock.now())
+        end = at + horizon
+        while at < end:
+            at = min(end, at + timedelta(seconds=rate))
+            await _stand(stack, http, rest, at)
     return end
 
 

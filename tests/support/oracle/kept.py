@@ -56,7 +56,11 @@ def bound_hash(warning: Json) -> str:
 
 
 def _lapsed(evidence: Evidence) -> Iterable[str]:
-    """Name the warnings that ended without a renewal or a lift, by more than the run's own delays."""
+    """Name the warnings that ended without a renewal or a lift.
+
+    A renewal may come late by what the run's own troubles held things up; at the end, when all is at rest,
+    nothing excuses one that never came.
+    """
     patience = GRACE + evidence.held_up
     by_warning: dict[str, list[Json]] = defaultdict(list)
     for row in sorted(evidence.warnings, key=lambda row: int(row["version"])):
@@ -66,7 +70,7 @@ def _lapsed(evidence: Evidence) -> Iterable[str]:
             if moment(after["at"]) > _ends(before) + patience:
                 yield f"warning {warning_id} version {before['version']} lapsed before its renewal"
         last = versions[-1]
-        if last["state"] != LIFTED and evidence.until and _ends(last) + patience < evidence.until:
+        if last["state"] != LIFTED and evidence.until and _ends(last) + GRACE < evidence.until:
             yield f"warning {warning_id} version {last['version']} lapsed and nobody renewed or lifted it"
 
 
