@@ -17,8 +17,8 @@ PLAN = {
     "hang_s": 30.0,
     "callback_drop_share": 0.1,
     "callback_double_share": 0.1,
-    # A real list lags behind what was taken: in seconds of the town's clock, one real second.
-    "list_stale_s": 30.0,
+    # A real list lags behind what was taken.
+    "list_stale_s": 2.0,
 }
 
 
