@@ -15,29 +15,29 @@ KEEPER: Final = "municipio"
 """The principal that creates topics and sees how far they were read; it reads and writes no record."""
 
 
-def access(bootstrap: str, told: Mapping[str, str] | None = None, logins: Path | None = None) -> KafkaAccess:
-    """Return the access that the environment and ``told`` describe; ``logins`` holds the passwords.
+def settings_of(
+    bootstrap: str, told: Mapping[str, str] | None = None, logins: Path | None = None
+) -> RuntimeSettings:
+    """Return what the environment and ``told`` say of the cluster; ``logins`` holds the passwords.
 
     Raises:
         WrongUse: The cluster asks who we are and nothing was set to answer.
     """
-    given = {"kafka_bootstrap": bootstrap}
+    prefix = PREFIX + "KAFKA_"
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in (told or {}).items()
+        if name.startswith(prefix)
+    }
+    given["kafka_bootstrap"] = bootstrap
     if logins is not None:
         given |= {"kafka_username": KEEPER, "kafka_password": (logins / KEEPER).read_text().strip()}
-    return _settings(told or {}, given).kafka
-
-
-def replicas(told: Mapping[str, str]) -> int | None:
-    """Return how many copies of a topic the environment and ``told`` ask for."""
-    return _settings(told, {}).kafka_replicas
-
-
-def _settings(told: Mapping[str, str], given: Mapping[str, str]) -> RuntimeSettings:
-    prefix = PREFIX + "KAFKA_"
-    of_kafka = {
-        name.removeprefix(PREFIX).lower(): value for name, value in told.items() if name.startswith(prefix)
-    }
     try:
-        return read_settings(RuntimeSettings, {**of_kafka, **given})
+        return read_settings(RuntimeSettings, given)
     except WrongSetting as err:
         raise WrongUse(str(err)) from err
+
+
+def access(bootstrap: str) -> KafkaAccess:
+    """Return how the cluster that the environment describes is reached."""
+    return settings_of(bootstrap).kafka

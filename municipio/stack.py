@@ -23,7 +23,7 @@ from typing import Any, Final
 from municipio.client import Client
 from municipio.context import secret
 from municipio.errors import DependencyDown, MunicipioError
-from municipio.kafka import access, replicas
+from municipio.kafka import settings_of
 from municipio.keyring import SERVICES, make_keys, source_key_file
 from municipio.paths import MUNICIPALITIES, write_private
 from municipio.ports import Ports
@@ -31,6 +31,7 @@ from municipio.programs import Copy, database_url_file, environment, inherited_e
 from municipio.scene import write_scene
 from municipio.supervision import ProcessInfo, Supervision
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.settings import RuntimeSettings
 
 READY_WITHIN_S: Final = 120.0
 WRONG_SETTING: Final = 2
@@ -89,7 +90,7 @@ class Stack:
     @property
     def kafka(self) -> KafkaAccess:
         """How whoever keeps the topics reaches the cluster."""
-        return access(self.bootstrap, self.copy.extra, self.copy.kafka_logins)
+        return self._kafka_settings().kafka
 
     @property
     def processes(self) -> list[str]:
@@ -121,7 +122,7 @@ class Stack:
         except BaseException:
             self.stop()
             raise
-        self._topics = self._threads.submit(_topics_when_up, self.kafka, replicas(self.copy.extra))
+        self._topics = self._threads.submit(_topics_when_up, self._kafka_settings())
         if self.copy.carrier:
             write_scene(self.copy.municipalities, self.copy.people_file, self.copy.scene_file)
         self._announce()
@@ -194,6 +195,9 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _kafka_settings(self) -> RuntimeSettings:
+        return settings_of(self.bootstrap, self.copy.extra, self.copy.kafka_logins)
 
     def _take_folder(self) -> None:
         self.copy.data.mkdir(parents=True, exist_ok=True)
@@ -282,8 +286,8 @@ def last_line(log: Path) -> str:
     return lines[-1][:300] if lines else "it wrote nothing"
 
 
-def _topics_when_up(kafka: KafkaAccess, replicas: int | None) -> list[str]:
-    return asyncio.run(_ensure(kafka, replicas, READY_WITHIN_S))
+def _topics_when_up(settings: RuntimeSettings) -> list[str]:
+    return asyncio.run(_ensure(settings.kafka, settings.kafka_replicas, READY_WITHIN_S))
 
 
 async def _ensure(kafka: KafkaAccess, replicas: int | None, within_s: float) -> list[str]:

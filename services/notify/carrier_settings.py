@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -26,6 +26,8 @@ class CarrierSettings(RuntimeSettings):
         list_patience_s: Real seconds after an attempt for which its unknown outcome is asked about.
         poll_after_s: Real seconds after which a message that nobody spoke of is asked for.
     """
+
+    uses_kafka: ClassVar[bool] = False
 
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -22,6 +22,8 @@ class NotifySettings(CarrierSettings):
         phone_key: Base64 of the 32 bytes that seal phone numbers; lost, every number must be imported again.
         incidents_max_records: Records of ``incidents`` in one batch; each is a transaction of its own.
     """
+
+    uses_kafka: ClassVar[bool] = True
 
     phone_key: SecretStr = SecretStr("")
     incidents_max_records: int = Field(default=200, ge=1, le=2000)

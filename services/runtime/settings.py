@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +22,7 @@ class RuntimeSettings(BaseSettings):
     """What every service reads; a service's own settings subclass it.
 
     Attributes:
+        uses_kafka: Whether the process speaks to the broker itself, and so must say who it is.
         kafka_username: The principal of this service; needed where ``kafka_security`` is SASL.
         kafka_replicas: Copies of each topic that is created; absent, as many as there are brokers, up to 3.
         database_url: One server for all services; each has its own schema and should have its own role.
@@ -29,6 +30,8 @@ class RuntimeSettings(BaseSettings):
         slot: Number of this replica. No two live processes of a service may have the same.
         relay: Whether the relay runs inside the service or as a process of its own.
     """
+
+    uses_kafka: ClassVar[bool] = True
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -166,7 +169,8 @@ def read_settings(kind: type[S], given: Mapping[str, Any] | None = None) -> S:
         first = err.errors(include_url=False, include_context=False, include_input=False)[0]
         name = PREFIX + "_".join(str(step) for step in first["loc"][:1]).upper()
         raise WrongSetting(f"{name}: {first['msg']}") from None
-    _ = settings.kafka  # Two settings that do not go together stop the start, too.
+    if kind.uses_kafka:
+        _ = settings.kafka  # Two settings that do not go together stop the start, too.
     return settings
 
 
