@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -19,6 +21,9 @@ log = structlog.get_logger()
 
 EXIT_WRONG_USE = 2
 EXIT_OUR_FAULT = 70
+BLOCKED_S = 15.0
+BEAT_S = 1.0
+_STDERR = 2
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -26,7 +31,9 @@ Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 def run(main: Main) -> NoReturn:
     """Run ``main(stop)`` on uvloop and exit; SIGTERM and SIGINT set ``stop``.
 
-    Exit status: 0 ended as told · 1 another process is running · 2 wrong setting · 70 our fault.
+    A loop that is blocked for 15 s ends the process, with every thread's stack on stderr.
+
+    Exit status: 0 ended as told · 1 another process is running, or blocked · 2 wrong setting · 70 our fault.
     """
     try:
         uvloop.run(_until_told(main))
@@ -44,7 +51,26 @@ async def _until_told(main: Main) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await main(stop)
+    watched = asyncio.create_task(_beat())
+    try:
+        await main(stop)
+    finally:
+        watched.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watched
+
+
+async def _beat() -> None:
+    """Put off the end of the process for as long as the loop turns.
+
+    The watch is a thread of C, so that code which never lets go of the interpreter is ended, too.
+    """
+    try:
+        while True:
+            faulthandler.dump_traceback_later(BLOCKED_S, exit=True, file=_STDERR)
+            await asyncio.sleep(BEAT_S)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 async def together(stop: asyncio.Event, *parts: Awaitable[None]) -> None:

@@ -32,6 +32,7 @@ FAULTS = {
     "R15": ("sqlite",),
     "R16": ("postgresql",),
     "R17": ("sqlite",),
+    "R18": ("sqlite",),
 }
 
 

@@ -54,6 +54,25 @@ def test_sigterm_ends_in_order() -> None:
     assert child.returncode == 0
 
 
+def test_blocked_loop_ends_the_process() -> None:
+    """Whoever restarts it finds where it stood; a loop that only waits is left alone."""
+    program = (
+        "import asyncio, time\n"
+        "from services.runtime import process\n"
+        "process.BLOCKED_S, process.BEAT_S = 0.5, 0.05\n"
+        "async def main(stop):\n"
+        "    await asyncio.sleep(1)\n"
+        "    print('waited', flush=True)\n"
+        "    time.sleep(60)\n"
+        "process.run(main)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "waited\n")
+    assert "line 7 in main" in ended.stderr
+
+
 async def test_parts_end_together() -> None:
     """One that fails ends the others, which may clean up, and its error is told."""
     cleaned = []
