@@ -259,8 +259,9 @@ def _written(stack: Stack) -> dict[str, str]:
         for folder in folders
         for path in folder.glob("*.log*")
     }
+    headers = {"Authorization": f"Bearer {stack.admin_token}"}
     for name in ("ingest", "triage", "notify", "door"):
-        answer = httpx.get(f"{stack.urls[name]}/metrics", trust_env=False)
+        answer = httpx.get(f"{stack.urls[name]}/metrics", headers=headers, trust_env=False)
         found[f"{name} /metrics"] = answer.raise_for_status().text
     return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from services.console.outbound import audit
+from services.runtime.http import RowCursor
 
 if TYPE_CHECKING:
     from services.console.app import App
@@ -54,7 +55,7 @@ def admin_routes(app: App, guard: Any) -> APIRouter:
         return {"schema": "municipio/rebuild/1", "behind": await app.following.behind()}
 
     @routes.get("/dead-letters")
-    async def get_dead_letters(cursor: int = 0, limit: int = 100) -> Json:
+    async def get_dead_letters(cursor: RowCursor = 0, limit: int = 100) -> Json:
         bounded = max(1, min(limit, 1000))
         async with app.db.reading() as conn:
             found = await app.dead_letters.list(conn, after=cursor, limit=bounded)

@@ -8,8 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.events.base import on_one_line
 from services.ingest.domain.keys import ApiKey, digest_of, new_key
 from services.ingest.domain.sensors import Catalogue, Scope
 from services.ingest.outbound import keys, sources
@@ -18,7 +19,7 @@ from services.runtime.dead_letter import DeadLetter, DeadLetters
 from services.runtime.http import Problem, RowCursor, body_limited
 
 BODY_BYTES_MOST = 64 * 1024
-Pattern = Annotated[str, Field(min_length=1, max_length=128)]
+Pattern = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(on_one_line)]
 B = TypeVar("B", bound=BaseModel)
 
 
@@ -35,9 +36,9 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     municipality: str
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(on_one_line)]
     sensors: Annotated[list[Pattern], Field(max_length=100)] | None = None
-    network: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    network: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(on_one_line)] | None = None
     reports: bool = False
     may_sign: bool = False
     expires_at: AwareDatetime | None = None

@@ -23,7 +23,7 @@ from services.notify.outbound.callback_token import PARAMETER, REPEAT, Subject, 
 from services.notify.outbound.spool import Spool
 from services.runtime.clock import Clock
 from services.runtime.health import Health
-from services.runtime.http import Problem, admin_guard, body_limited, service_app
+from services.runtime.http import Problem, RowCursor, admin_guard, body_limited, service_app
 
 log = structlog.get_logger()
 
@@ -71,10 +71,11 @@ class Door:
             "municipio_door_refused", "Requests without a valid signature", ["why"], registry=registry
         )
         self._stored = Counter("municipio_door_stored", "Requests stored", ["kind", "new"], registry=registry)
-        self.http: FastAPI = service_app("door", health, registry)
+        ours = [Depends(admin_guard(settings.require_admin_token()))]
+        self.http: FastAPI = service_app("door", health, registry, inside=ours)
         self.http.include_router(self._carrier_routes())
         self.http.include_router(self._link_routes())
-        self.http.include_router(self._notify_routes(settings.require_admin_token()))
+        self.http.include_router(self._notify_routes(ours))
 
     def _carrier_routes(self) -> APIRouter:
         routes = APIRouter(prefix="/twilio")
@@ -89,8 +90,8 @@ class Door:
         routes.add_api_route("/{token}", self._answer_link, methods=["POST"])
         return routes
 
-    def _notify_routes(self, token: str) -> APIRouter:
-        routes = APIRouter(prefix="/spool", dependencies=[Depends(admin_guard(token))])
+    def _notify_routes(self, ours: list[Any]) -> APIRouter:
+        routes = APIRouter(prefix="/spool", dependencies=ours)
         routes.add_api_route("", self._list, methods=["GET"])
         routes.add_api_route("/ack", self._ack, methods=["POST"])
         return routes
@@ -211,7 +212,7 @@ class Door:
 
     async def _list(
         self,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: RowCursor = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
         wait_s: Annotated[float, Query(ge=0, le=MOST_WAIT_S)] = 0.0,
     ) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from services.notify.outbound.spool import Request, Spool
 from services.runtime.clock import HandClock
 from services.runtime.errors import DatabaseBusy
 from services.runtime.health import Health
+from tests.contract.doors import routes
 
 PUBLIC = "https://door.example"
 TOKEN, OLD, ADMIN = "a" * 32, "b" * 32, "admin-token"
@@ -34,7 +35,7 @@ class Caller:
         transport = httpx.ASGITransport(door.http, raise_app_exceptions=False)
         # Not the public address: the signature must not depend on what the request says of itself.
         self.http = httpx.AsyncClient(transport=transport, base_url="http://10.0.0.7:8083")
-        self.spool = spool
+        self.app, self.spool = door.http, spool
 
     async def post(self, path, form, *, token=TOKEN, signature=None, headers=None):
         signed = (
@@ -55,7 +56,7 @@ class Caller:
         return await self.http.get(path, headers={"Authorization": f"Bearer {token}"})
 
     async def metric(self, name):
-        lines = (await self.http.get("/metrics")).text.splitlines()
+        lines = (await self.get("/metrics")).text.splitlines()
         return [line for line in lines if line.startswith(name)]
 
 
@@ -217,6 +218,23 @@ async def test_the_spool_is_for_the_administrator_only(door):
     assert (await door.get("/spool", token="wrong")).status_code == 401
     assert (await door.http.get("/spool")).status_code == 401
     assert (await door.http.post("/spool/ack", json={"ids": []})).status_code == 401
+
+
+@pytest.mark.parametrize("route", ["/metrics", "/openapi.json"])
+async def test_the_carriers_side_shows_nothing_of_the_inside(door, route):
+    """Strangers reach this port: webhooks, links and health are theirs, all else is the administrator's."""
+    assert (await door.http.get(route)).status_code == 401
+    assert (await door.get(route, token="wrong")).status_code == 401
+    assert (await door.get(route)).status_code == 200
+
+
+async def test_every_route_of_the_door_is_a_known_one(door):
+    """A route that is added here is reached by strangers: it is listed first."""
+    strangers = {"/twilio/message-status", "/twilio/message-in", "/twilio/voice/{step}", "/a/{token}"}
+    health, ours = {"/healthz", "/readyz"}, {"/metrics", "/openapi.json", "/spool", "/spool/ack"}
+    assert strangers | health | ours == {path for _, path, _ in routes(door.app)}
+    for route in ours:
+        assert (await door.http.request("POST" if route.endswith("ack") else "GET", route)).status_code == 401
 
 
 async def test_a_full_disk_is_503_and_nothing_is_promised(door, monkeypatch):
