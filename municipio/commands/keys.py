@@ -1,4 +1,4 @@
-"""``municipio keys``: who may post readings."""
+"""``municipio keys``: who may post readings, or hand over what people report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ import typer
 
 from municipio.context import DEFAULT_TOWN, AsJson, Data, Town, running, town_id
 
-app = typer.Typer(help="Keys with which sources post readings.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Keys with which sources post readings or hand over people's reports.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 _COLUMNS = {
     "key_id": "key",
     "name": "name",
     "sensors": "sensors",
     "network": "network",
+    "reports": "reports",
     "created_at": "created",
     "revoked_at": "revoked",
 }
@@ -27,6 +32,17 @@ def create(
         list[str] | None, typer.Option("--sensor", metavar="PATTERN", help="Only these sensors: rio-*")
     ] = None,
     network: Annotated[str | None, typer.Option("--network", help="Only sensors of this network.")] = None,
+    reports: Annotated[
+        bool,
+        typer.Option(
+            "--reports",
+            help="It may hand over people's reports by any channel (911, radio); speaks for no sensor"
+            " unless one is named.",
+        ),
+    ] = False,
+    may_sign: Annotated[
+        bool, typer.Option("--may-sign", help="Its requests may be signed in place of sending the key.")
+    ] = False,
     municipality: Town = DEFAULT_TOWN,
     data: Data = None,
     as_json: AsJson = False,
@@ -34,7 +50,7 @@ def create(
     """Create a key and print it; it is shown this once."""
     from municipio.output import print_fields, print_json
 
-    scope = {"sensors": sensor or None, "network": network}
+    scope = {"sensors": sensor or None, "network": network, "reports": reports, "may_sign": may_sign}
     asked: dict[str, object] = {"municipality": town_id(municipality), "name": name}
     asked |= {field: value for field, value in scope.items() if value}
     made = running(data).client().post("ingest", _PATH, asked)

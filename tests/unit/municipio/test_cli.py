@@ -150,6 +150,15 @@ def test_keys_are_made_listed_and_revoked(services: StubServices, municipio: Mun
     assert {"municipality": "ejemplo", "name": "red"} == services.asked[0].body
 
 
+def test_a_key_for_reports_or_signatures_says_so(services: StubServices, municipio: Municipio) -> None:
+    """911 gets a key that speaks for people and for no sensor; help names the flag."""
+    services.on("POST", "/admin/v1/keys", {"key_id": "k1", "key": "secret"}, 201)
+    assert 0 == municipio("keys", "create", "911", "--reports", "--may-sign")[0]
+    asked = {"municipality": "ejemplo", "name": "911", "reports": True, "may_sign": True}
+    assert asked == services.asked[0].body
+    assert "--reports" in municipio("keys", "create", "--help")[1]
+
+
 def test_residents_that_were_refused_are_listed_with_their_line(
     services: StubServices, municipio: Municipio, tmp_path: Path
 ) -> None:
