@@ -102,7 +102,7 @@ def _trial(watch: Watch) -> Trial:
         say(f"   {met}; {len(watch.late_s)} messages ended, the last known after {slowest_s:.1f} s")
 
     return Trial(
-        "R10", bend, rounds={"ci": 60, "night": 400}, round_s=0.5, afterwards=judge, duplicate_pct_most=0.0
+        "R10", bend, rounds={"ci": 40, "night": 400}, round_s=0.5, afterwards=judge, duplicate_pct_most=0.0
     )
 
 

@@ -120,7 +120,7 @@ def _trial(place: Disk) -> Trial:
     return Trial(
         "R17",
         trouble,
-        rounds={"ci": 60, "night": 400},
+        rounds={"ci": 40, "night": 400},
         round_s=0.5,
         environment={"MUNICIPIO_DATA_DIR": str(place.folder)},
         afterwards=look_into_the_files,

@@ -113,7 +113,7 @@ async def _beto_answers(carrier_url: str) -> int:
 TRIAL = Trial(
     "R6",
     _trouble,
-    rounds={"ci": 60, "night": 400},
+    rounds={"ci": 40, "night": 400},
     round_s=0.5,
     phones=PHONES_BUT_BETO,
     recovered_s_most=10.0,

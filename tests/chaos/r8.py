@@ -54,7 +54,7 @@ def _look(evidence: Evidence) -> list[str]:
 TRIAL = Trial(
     "R8",
     _trouble,
-    rounds={"ci": 60, "night": 300},
+    rounds={"ci": 40, "night": 300},
     round_s=0.6,
     environment={"MUNICIPIO_CARRIER_TIMEOUT_S": "3"},
     duplicate_pct_most=0.5,
