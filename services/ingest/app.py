@@ -10,11 +10,13 @@ from datetime import datetime
 import structlog
 from fastapi import FastAPI
 
+from schemas.topics import READINGS
 from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
 from services.ingest.domain.status import Report
 from services.ingest.flows.acceptance import Acceptance, Delivery
 from services.ingest.flows.housekeeping import Housekeeping
+from services.ingest.flows.publishing_again import PublishingAgain
 from services.ingest.flows.reporting import Handed, Taken, take
 from services.ingest.handlers.on_reading_published import TOPIC, OnReadingPublished
 from services.ingest.inbound.admin import admin_router
@@ -42,6 +44,7 @@ from services.runtime.outbox import Outbox
 from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
+from services.runtime.republish import republish_router
 from services.runtime.signing import Verifier, load_verifier
 
 log = structlog.get_logger()
@@ -213,6 +216,10 @@ class App:
             )
         )
         http.include_router(status_router(guard, watch))
+        again = PublishingAgain(self.db, self.outbox, self.catalogue)
+        http.include_router(
+            republish_router(guard, self.db, self.outbox, SERVICE, {READINGS.name: again.all_kept})
+        )
         return http
 
 
