@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
 
 from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import drained, judge_door
+from tests.chaos.drain import HORIZON, RATE, drained, judge_door
 
 AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
 BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
@@ -65,6 +64,6 @@ TRIAL = Trial(
     _outages,
     rounds={"ci": 80, "night": 1150},
     phones=SLOW_PHONES,
-    rate=15.0,
-    horizon=timedelta(minutes=15),
+    rate=RATE,
+    horizon=HORIZON,
 )

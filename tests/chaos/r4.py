@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import drained
+from tests.chaos.drain import HORIZON, RATE, drained
 from tests.support.mock_kafka import (
     COORDINATOR_NOT_AVAILABLE,
     FETCH,
@@ -48,7 +48,14 @@ def _trial(mock: MockKafka) -> Trial:
         outcome.fired = min(met.values())
         return outcome
 
-    return Trial("R4", errors, rounds={"ci": 80, "night": 500}, kafka_bootstrap=lambda _: mock.bootstrap)
+    return Trial(
+        "R4",
+        errors,
+        rounds={"ci": 80, "night": 500},
+        rate=RATE,
+        horizon=HORIZON,
+        kafka_bootstrap=lambda _: mock.bootstrap,
+    )
 
 
 async def _once(mock: MockKafka) -> None:
