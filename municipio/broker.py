@@ -138,7 +138,7 @@ class Broker:
     def _format(self) -> None:
         identity = self.data / "cluster_id"
         if not identity.exists():
-            identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            identity.write_text(cluster_id(uuid.uuid4().bytes))
         tool = [*java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
         settings = ["--cluster-id", identity.read_text().strip(), "--config", str(self._settings_file)]
         command = [*tool, *settings, *self.format_options]
@@ -150,6 +150,11 @@ class Broker:
 
 def broker_at(data: Path, port: int, controller_port: int | None = None) -> Broker:
     return Broker(data.resolve(), port, controller_port or port + 1)
+
+
+def cluster_id(drawn: bytes) -> str:
+    """Return sixteen drawn bytes as Kafka names a cluster. A dash in front would be read as an option."""
+    return base64.urlsafe_b64encode(drawn).decode().rstrip("=").replace("-", "_")
 
 
 def java() -> list[str]:

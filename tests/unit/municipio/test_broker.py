@@ -35,6 +35,12 @@ def test_a_killed_broker_is_back_soon(written: dict[str, str]) -> None:
     assert "3000" == written["broker.session.timeout.ms"]
 
 
+def test_a_cluster_id_is_no_option() -> None:
+    """One in 64 would begin with a dash, and the storage tool would refuse it."""
+    assert not broker.cluster_id(b"\xfb" * 16).startswith("-")
+    assert 22 == len(broker.cluster_id(b"\xfb" * 16))
+
+
 def test_without_java_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names what to install."""
     monkeypatch.setattr(broker.shutil, "which", lambda _name: None)
