@@ -33,6 +33,7 @@ FAULTS = {
     "R16": ("postgresql",),
     "R17": ("sqlite",),
     "R18": ("sqlite",),
+    "R23": ("postgresql",),
 }
 
 

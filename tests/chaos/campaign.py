@@ -19,7 +19,7 @@ from municipio.ports import Ports, free_ports
 from municipio.stack import Stack
 from services.runtime.clock import TownClock
 from tests.chaos.load import Load
-from tests.chaos.privacy import Personal, logs_of, metrics_of, places
+from tests.chaos.privacy import Personal, blind_spots, logs_of, metrics_of, places
 from tests.chaos.rest import to_rest
 from tests.chaos.script import Script, script
 from tests.support.gather import evidence_of
@@ -184,8 +184,7 @@ def play(order: Order, trial: Trial) -> Json:
         say(f"{trial.id} {order.database}: {GAUGES * told.rounds} readings")
         run = asyncio.run(_play(order, trial, stack, (written, told), neighbour))
         metrics = metrics_of(stack)
-    shown = places(logs_of(stack, order.cluster) | metrics, _personal(run))
-    return _judge(order, trial, run, shown)
+    return _judge(order, trial, run, logs_of(stack, order.cluster) | metrics)
 
 
 @dataclass(slots=True)
@@ -242,22 +241,26 @@ async def _outcome(trial: Trial, scene: Scene) -> Outcome:
     return await trial.trouble(scene)
 
 
-def _personal(run: _Run) -> Personal:
+def _personal(run: _Run, written: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return where something personal stands, and what would not have been seen."""
     phones = [
         phone for town in run.towns.values() for phone in (*town.people.values(), *town.residents.values())
     ]
     ledger = run.evidences[TOWN].ledger
     texts = [row["text"] for row in ledger if row["kind"] in {"message", "call"} and row.get("text")]
-    return Personal.of(phones, [SURNAME], texts)
+    personal = Personal.of(phones, [SURNAME], texts)
+    unseen = blind_spots(personal, phones[-1], f"Ana {SURNAME}", max(texts, key=len, default=""))
+    return places(written, personal), unseen
 
 
-def _judge(order: Order, trial: Trial, run: _Run, shown: Sequence[str]) -> Json:
+def _judge(order: Order, trial: Trial, run: _Run, written: Mapping[str, str]) -> Json:
     evidence, town, outcome = run.evidences[TOWN], run.towns[TOWN], run.outcome
     reports = {name: compare(each, run.towns[name]) for name, each in run.evidences.items()}
     report = reports[TOWN]
     planted = plant_a_loss(evidence, town, order.seed)
     is_found = planted.is_found(report, town)
     mixing = find_mixing(run.evidences, run.towns)
+    shown, unseen = _personal(run, written)
     broken = [*outcome.broken, *trial.look(evidence)]
     for name, each in reports.items():
         for what, sentences in each.said.items():
@@ -265,6 +268,7 @@ def _judge(order: Order, trial: Trial, run: _Run, shown: Sequence[str]) -> Json:
                 say(f"   {name}: {what}: {sentence}")
     broken += [f"towns mix: {sentence}" for sentence in mixing[:10]]
     broken += [f"something personal stands in {place}" for place in shown[:10]]
+    broken += [f"{what} in a log would not have been seen" for what in unseen]
     if report.incidents < trial.least_incidents or report.messages < trial.least_messages:
         broken.append("the run was too small to mean anything")
     if not is_found:
@@ -306,6 +310,7 @@ def _judge(order: Order, trial: Trial, run: _Run, shown: Sequence[str]) -> Json:
         "renewals": sum(row.get("purpose") == "renewal" for row in run.evidences[NEIGHBOUR].warnings),
         "mixed": len(mixing),
         "personal": len(shown),
+        "log_lines": sum(text.count("\n") for text in written.values()),
         **outcome.facts,
         "broken": broken,
         "seed": order.seed,

@@ -53,6 +53,18 @@ class Personal:
         )
 
 
+def blind_spots(personal: Personal, phone: str, name: str, text: str) -> list[str]:
+    """Return what of a person could stand in a log unseen; a search that finds nothing has to show it can."""
+    planted = {
+        "a number": f"delivery failed to={phone} code=30003",
+        "a number without its country": f"to='{phone[-8:]}'",
+        "a name": f'{{"person":"{name}"}}',
+        "a text": f"body: {text[5:-5]}…",
+        "an answer": "said SI 4711 and hung up",
+    }
+    return [what for what, line in planted.items() if not personal.is_in(line)]
+
+
 def places(written: Mapping[str, str], personal: Personal) -> list[str]:
     """Return ``place:line`` of every line that shows something, without repeating what."""
     return [
