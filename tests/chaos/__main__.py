@@ -36,6 +36,9 @@ FAULTS = {
     "R23": ("postgresql",),
 }
 
+# What is no fault of the other database, at any scale.
+ONLY = {"R6": ("postgresql",), "R14": ("postgresql",), "R15": ("sqlite",), "R17": ("sqlite",)}
+
 
 def main() -> int:
     asked = _parser().parse_args()
@@ -60,7 +63,7 @@ def main() -> int:
 def _databases(fault: str, asked: str | None, scale: str) -> tuple[str, ...]:
     if asked:
         return tuple(asked.split(","))
-    return FAULTS[fault] if scale == "ci" else DATABASES
+    return FAULTS[fault] if scale == "ci" else ONLY.get(fault, DATABASES)
 
 
 def _run(fault: str, order: Order) -> Json:
