@@ -32,7 +32,7 @@ def kafka_broker(settings: RuntimeSettings, service: str) -> KafkaBroker:
     """Return the broker of a service's consumers; publishing is the relay's alone."""
     tolerant_records.install()
     return KafkaBroker(
-        settings.kafka_bootstrap,
+        settings.kafka.bootstrap.split(","),  # FastStream takes a word with commas for one host.
         security=settings.kafka.faststream(),
         client_id=f"{service}-{settings.slot}",
         consumer_only=True,

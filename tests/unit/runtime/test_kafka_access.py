@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.errors import WrongSetting
+from services.runtime.kafka import kafka_broker
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.settings import RuntimeSettings, read_settings
 
@@ -67,3 +68,10 @@ def test_an_encrypted_cluster_is_checked_by_its_certificate() -> None:
     """Encryption without knowing to whom one speaks would be none."""
     context = KafkaAccess("kafka:9093", "SASL_SSL", "PLAIN", "a", "b").client()["ssl_context"]
     assert context.check_hostname
+
+
+def test_a_consumer_knows_every_broker_that_was_named() -> None:
+    """One host made of three addresses is found nowhere."""
+    settings = read_settings(RuntimeSettings, {"kafka_bootstrap": "a:9093,b:9093,c:9093"})
+    broker = kafka_broker(settings, "triage")
+    assert ["a:9093", "b:9093", "c:9093"] == broker.specification.url
