@@ -110,7 +110,7 @@ def _trial(place: Disk) -> Trial:
         recovered_s = await whole_again_s(scene, before)
         again = {name for name, pid in (await asyncio.to_thread(_pids, scene)).items() if pid != pids[name]}
         broken = broken_promises(answered, scene.load.bare_refusals, recovered_s, again)
-        say(f"   full ({place.kind}): {dict(answered)}; back after {recovered_s or 0:.1f} s")
+        say(f"   full ({place.kind}): {dict(answered)}; back after {recovered_s} s")
         facts = {"disk": place.kind, "refused_503": answered[503], "taken_while_full": answered[202]}
         return Outcome(answered[503], recovered_s=[recovered_s or WITHIN_S], broken=broken, facts=facts)
 

@@ -69,7 +69,7 @@ async def _outage(scene: Scene, cluster: PostgresCluster) -> Outcome:
     recovered_s = await whole_again_s(scene, before)
     broken = broken_promises(answered, load.bare_refusals, said, recovered_s)
     facts = {"refused_503": answered[503], "answers_while_away": said}
-    say(f"   away: {dict(answered)}, {said} answers of phones; back after {recovered_s or 0:.1f} s")
+    say(f"   away: {dict(answered)}, {said} answers of phones; back after {recovered_s} s")
     return Outcome(1, recovered_s=[recovered_s or WITHIN_S], broken=broken, facts=facts)
 
 

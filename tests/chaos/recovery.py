@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -36,10 +37,12 @@ async def whole_again_s(scene: Scene, before: Before) -> float | None:
     and notify has fetched what phones said meanwhile.
     """
     began_s, taken = time.monotonic(), scene.load.answers[202]
+    said = await _spooled(scene, 1000)
     while time.monotonic() - began_s < WITHIN_S:
         if (
             scene.load.answers[202] > taken
             and await _is_ready(scene)
+            and await _is_fetched(scene, said)
             and await asyncio.to_thread(_folded, scene) > before.accepted
         ):
             return time.monotonic() - began_s
@@ -48,17 +51,28 @@ async def whole_again_s(scene: Scene, before: Before) -> float | None:
 
 
 async def _is_ready(scene: Scene) -> bool:
-    urls, token = scene.stack.urls, scene.stack.admin_token
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(headers=headers, timeout=5, trust_env=False) as http:
+    urls = scene.stack.urls
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
         try:
-            for name in urls.keys() - {"carrier"}:
-                if not (await http.get(f"{urls[name]}/readyz")).is_success:
-                    return False
-            spooled = await http.get(f"{urls['door']}/spool", params={"after": 0, "limit": 1})
-            return not spooled.raise_for_status().json()["items"]
+            return all(
+                [(await http.get(f"{urls[name]}/readyz")).is_success for name in urls.keys() - {"carrier"}]
+            )
         except httpx.HTTPError:
             return False
+
+
+async def _is_fetched(scene: Scene, said: Sequence[int]) -> bool:
+    """Say whether notify has all that lay at the webhook door; callbacks go on coming meanwhile."""
+    waiting = await _spooled(scene, 1)
+    return not said or not waiting or waiting[0] > said[-1]
+
+
+async def _spooled(scene: Scene, most: int) -> list[int]:
+    """Return the numbers of the oldest requests that wait at the webhook door."""
+    headers = {"Authorization": f"Bearer {scene.stack.admin_token}"}
+    async with httpx.AsyncClient(headers=headers, timeout=5, trust_env=False) as http:
+        answer = await http.get(f"{scene.stack.urls['door']}/spool", params={"limit": most})
+        return [item["seq"] for item in answer.raise_for_status().json()["items"]]
 
 
 def _folded(scene: Scene) -> int:
