@@ -49,6 +49,7 @@ from tests.support.fake_twilio import CarrierSettings as FakeSettings
 from tests.support.fake_twilio import FakeCarrier
 from tests.support.fake_twilio.clock import HandClock as CarrierClock
 from tests.support.fake_twilio.wire import listening
+from tests.support.migrated import migrated
 from tests.support.phones import Phone, Phones
 from tests.support.pipe import Pipe
 from tests.support.towns import operator_key
@@ -344,7 +345,7 @@ class Town:
         self.pull = SpoolPull(app.db, app.cipher, door, app.resolver.town_of, app.resolver.wake)
 
     def _database(self, service: str) -> Database:
-        db = Database(f"sqlite:///{self.data / service}.sqlite")
+        db = Database(migrated(f"sqlite:///{self.data / service}.sqlite", service))
         self._stack.push_async_callback(db.close)
         return db
 

@@ -23,6 +23,7 @@ from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.records import Record
 from services.runtime.signing import generate_keys, load_signer
+from tests.support.migrated import migrated
 from tests.support.towns import write_town
 
 START = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)
@@ -75,7 +76,7 @@ class Desk:
         settings = ConsoleSettings(keys_dir=self.keys, admin_token=SecretStr("an admin token"))
         self.app = App(
             settings,
-            db=Database(self.url, schema="console"),
+            db=Database(migrated(self.url, "console"), schema="console"),
             clock=HandClock(START),
             municipalities=self.towns,
         )

@@ -15,6 +15,7 @@ from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.outbox import Outgoing
 from services.runtime.publishing import PublishFailed
+from tests.support.migrated import migrated
 from tests.support.postgres import PostgresCluster, fresh_database, postgres, run_sql
 
 __all__ = ["postgres"]
@@ -70,8 +71,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def sqlite_db(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'ingest.sqlite'}")
-    await database.migrate("ingest")
+    database = Database(migrated(f"sqlite:///{tmp_path / 'ingest.sqlite'}", "ingest"))
     yield database
     await database.close()
 

@@ -34,6 +34,7 @@ from services.runtime.database import Database
 from services.runtime.outbox import unpack_headers
 from services.runtime.records import Record
 from services.runtime.signing import Signer, generate_keys, load_signer, load_verifier
+from tests.support.migrated import migrated
 from tests.support.towns import operator_key, write_town
 
 START = datetime(2026, 5, 5, 8, 40, tzinfo=UTC)  # 02:40 in El Salvador
@@ -277,7 +278,8 @@ async def opened(folder: Path, places: Path, settings: Mapping[str, Any] | None 
         "keys_dir": keys,
         "data_dir": folder,
     }
-    db = Database(DATABASE.get() or f"sqlite:///{folder / 'notify.sqlite'}", schema="notify")
+    url = DATABASE.get() or f"sqlite:///{folder / 'notify.sqlite'}"
+    db = Database(migrated(url, "notify"), schema="notify")
     app = App(
         NotifySettings(**(told | dict(settings or {}))),
         db=db,

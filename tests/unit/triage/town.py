@@ -25,6 +25,7 @@ from services.runtime.signing import Signer, generate_keys, load_signer, load_ve
 from services.triage.app import App
 from services.triage.domain.inputs import Reading
 from services.triage.settings import TriageSettings
+from tests.support.migrated import migrated
 from tests.support.towns import operator_key, write_town
 
 START = datetime(2026, 5, 1, 6, 0, tzinfo=UTC)
@@ -80,7 +81,7 @@ class Desk:
         settings = TriageSettings(
             keys_dir=self.keys, data_dir=self.directory, admin_token=SecretStr("an admin token")
         )
-        db = Database(self.url, schema="triage")
+        db = Database(migrated(self.url, "triage"), schema="triage")
         return App(settings, db=db, clock=self.clock, municipalities=self.towns)
 
     async def crash(self) -> None:
