@@ -36,6 +36,14 @@ def test_every_handler_stands_in_the_table() -> None:
     assert set() == handled() - consumed()
 
 
+def test_nothing_but_handlers_stands_beside_them() -> None:
+    """What else a service does has folders of its own, or the listing would not be the flow."""
+    beside = {path.relative_to(SERVICES).as_posix() for path in SERVICES.glob("*/handlers/*")}
+    handlers = {f"{service}/handlers/{name}" for service, name in handled()}
+    packages = {f"{service}/handlers/__init__.py" for service, _ in handled()}
+    assert set() == {path for path in beside if not path.endswith("__pycache__")} - handlers - packages
+
+
 def test_names_are_said_once() -> None:
     """A type belongs to one topic: one aggregate's events share one order."""
     names = [kind.name for topic in TOPICS for kind in topic.types]
