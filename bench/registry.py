@@ -14,6 +14,8 @@ MODULES: Final = (
     "triage_vs_quix",
     "triage_postgres_vs_bare",
     "triage_two_processes",
+    "ingest_single_vs_bare",
+    "ingest_batch_vs_bare",
 )
 """In the order in which they run."""
 

@@ -38,5 +38,6 @@ def _as_it_is(moment: datetime) -> datetime:
     return moment
 
 
+@lru_cache(maxsize=4096)
 def _as_text(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")

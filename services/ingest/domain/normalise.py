@@ -66,7 +66,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         """An event id counts within its sensor: two gauges may both number from 1."""
         if self.event_id is not None:
             return f"e\n{self.sensor_id}\n{self.event_id}"
-        return f"t\n{self.sensor_id}\n{self.measured}\n{self.observed_at.isoformat()}"
+        return f"t\n{self.sensor_id}\n{self.measured}\n{_text_of(self.observed_at)}"
 
 
 class Offered(msgspec.Struct, gc=False):
@@ -226,6 +226,11 @@ def moment_of(raw: object) -> datetime:
 
 _moment: Final = lru_cache(maxsize=4096)(moment_of)
 """Many gauges report at the same moments."""
+
+
+@lru_cache(maxsize=4096)
+def _text_of(moment: datetime) -> str:
+    return moment.isoformat()
 
 
 @lru_cache(maxsize=1024)
