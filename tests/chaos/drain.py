@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
 
 from municipio.errors import MunicipioError
 from tests.chaos.campaign import TOWN, Outcome, Scene
 
 LOOK_EVERY_S = 0.3
-# What an outage held back comes all at once: the town's clock must leave notify the time to say it.
-RATE, HORIZON = 15.0, timedelta(minutes=15)
 P99_MS_MOST = 250.0
 WITHIN_S = 120.0
 

@@ -6,14 +6,14 @@ import asyncio
 import time
 
 from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import HORIZON, RATE, drained, judge_door
+from tests.chaos.drain import drained, judge_door
 
 AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
 BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
 STARTED_MEANWHILE = ("triage", "notify", "console")
 SETTLED_S = 8.0
-# Asked before the outage, answered in its middle: 8 real seconds at 15 town seconds each.
-SLOW_MS = 120_000
+# Asked before the outage, answered in its middle: 8 real seconds at 30 town seconds each.
+SLOW_MS = 240_000
 SLOW_PHONES = [{**phone, "sms": [{**rule, "after_ms": SLOW_MS} for rule in phone["sms"]]} for phone in PHONES]
 
 
@@ -64,6 +64,4 @@ TRIAL = Trial(
     _outages,
     rounds={"ci": 80, "night": 1150},
     phones=SLOW_PHONES,
-    rate=RATE,
-    horizon=HORIZON,
 )

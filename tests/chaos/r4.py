@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import HORIZON, RATE, drained
+from tests.chaos.drain import drained
 from tests.support.mock_kafka import (
     COORDINATOR_NOT_AVAILABLE,
     FETCH,
@@ -52,8 +52,6 @@ def _trial(mock: MockKafka) -> Trial:
         "R4",
         errors,
         rounds={"ci": 80, "night": 500},
-        rate=RATE,
-        horizon=HORIZON,
         kafka_bootstrap=lambda _: mock.bootstrap,
     )
 

@@ -8,7 +8,7 @@ import time
 from municipio.acls import SENSORS
 from schemas.topics import READINGS, READINGS_EXTERNAL
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import HORIZON, RATE, drained, judge_door
+from tests.chaos.drain import drained, judge_door
 from tests.support.kafka_cluster import NODES, Place, SecureCluster, may_write, secure_cluster
 
 ALONE_S = {"ci": 6.0, "night": 20.0}
@@ -42,8 +42,6 @@ def _trial(cluster: SecureCluster) -> Trial:
         deaths,
         rounds={"ci": 130, "night": 500},
         duplicate_pct_most=0.1,
-        rate=RATE,
-        horizon=HORIZON,
         kafka_bootstrap=lambda _: cluster.bootstrap,
         kafka_logins=cluster.logins,
         environment={"MUNICIPIO_KAFKA_SECURITY": "SASL_PLAINTEXT", "MUNICIPIO_KAFKA_REPLICAS": "3"},

@@ -13,7 +13,7 @@ from municipio.quiet import followed
 from municipio.topics import ensure_topics
 from schemas.topics import INCIDENTS, READINGS
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
-from tests.chaos.drain import HORIZON, RATE, drained
+from tests.chaos.drain import drained
 
 READERS = ("notify", "console", "triage")
 WIPED = {INCIDENTS.name: "triage", READINGS.name: "ingest"}
@@ -109,4 +109,4 @@ async def _start(scene: Scene) -> None:
     await asyncio.to_thread(scene.stack.ready)
 
 
-TRIAL = Trial("R5", _amnesia, rounds={"ci": 100, "night": 500}, rate=RATE, horizon=HORIZON)
+TRIAL = Trial("R5", _amnesia, rounds={"ci": 100, "night": 500})
