@@ -138,3 +138,16 @@ async def test_hang_after_taking_the_text(door: Door) -> None:
                 timeout=0.2,
             )
     assert sum(entry["kind"] == "message" for entry in carrier.ledger.entries) == 1
+
+
+async def test_what_took_effect_is_counted(api: Api, carrier: FakeCarrier) -> None:
+    """A run whose fault never did must not pass for one that was survived; a new plan counts anew."""
+    carrier.faults.follow(FaultPlan(fail_after_share=1.0, callback_drop_share=1.0))
+    await api.text()
+    await carrier.settle()
+    shown = (await api.client.get("/_control")).json()
+    assert shown["faults_met"]["fail_after"] == 1
+    assert shown["faults_met"]["callback_dropped"] >= 1
+    carrier.faults.follow(FaultPlan())
+    await api.text()
+    assert (await api.client.get("/_control")).json()["faults_met"] == {}
