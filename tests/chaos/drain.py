@@ -19,7 +19,7 @@ async def drained(scene: Scene, since_s: float, within_s: float = WITHIN_S) -> f
     Raises:
         TimeoutError: Something still waits.
     """
-    owed = len(scene.load.accepted)
+    owed = len({(row["sensor_id"], row["observed_at"]) for row in scene.load.accepted})
     at = scene.clock.now()
     async with asyncio.timeout(within_s):
         while not await asyncio.to_thread(_is_through, scene, owed, at.timestamp()):
