@@ -31,6 +31,7 @@ class TaskSnapshot(Event):
         level: Level of the plan that asks for it; the task ends when the incident falls below.
         due_at: By when somebody must have accepted; then the next crew is asked.
         asked_at: When the present crew was asked.
+        arrive_by: By when a crew that accepted says that it is there; then it is asked, a coordinator told.
         tried: Crews that were asked before and could not, or did not answer.
         accepted_by: The person who answered for the crew.
         people: How many people went; for a withdrawal, how many came out.
@@ -52,6 +53,7 @@ class TaskSnapshot(Event):
     at: Moment
     level: Level | None = None
     asked_at: Moment | None = None
+    arrive_by: Moment | None = None
     tried: tuple[Id, ...] = ()
     accepted_by: Id | None = None
     people: Annotated[int | None, Field(ge=0)] = None

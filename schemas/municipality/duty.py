@@ -40,13 +40,22 @@ class Step(Written):
     who: Who
 
 
+ARRIVE_S = 1_800
+
+
 class PlannedTask(Written):
-    """What a brigade or a technician is asked to do; ``title`` in Spanish, as they read it."""
+    """What a brigade or a technician is asked to do; ``title`` in Spanish, as they read it.
+
+    Attributes:
+        due_s: Seconds within which somebody accepts, else the next crew is asked.
+        arrive_s: Seconds from then on within which they say that they are there, else they are asked.
+    """
 
     kind: KnownTaskKind
     assignee: Slug
     title: Annotated[str, Field(min_length=1, max_length=300)]
     due_s: Annotated[int | None, Field(ge=1)] = None
+    arrive_s: Annotated[int, Field(ge=60, le=86_400)] = ARRIVE_S
 
 
 class LevelPlan(Written):

@@ -44,6 +44,25 @@ def test_a_crew_goes_arrives_asks_and_is_done(town: Town) -> None:
     assert "done" == task_of(town)["state"]
 
 
+def test_a_crew_that_goes_and_is_not_heard_of_is_asked_and_then_named(town: Town) -> None:
+    """Half an hour after VOY the crew is asked; ten minutes later a coordinator reads who is overdue."""
+    flood(town).replies("SI {code}")
+    ana, north = town.phone("ana"), town.phone("brigada-norte")
+    ana.expects_sms("autorizado")
+    neighbours(town).expects_sms("Salga YA")
+    north.says("VOY 6")
+    north.expects_sms("van 6")
+    town.wait(minutes=30)
+    north.expects_sms("¿ya llegaron?", "LLEGUE").stays_silent()
+    town.wait(minutes=10)
+    north.expects_sms("¿ya llegaron?")
+    ana.expects_sms("Brigada-Norte debia estar a las 02:30", "Llame por radio")
+    north.says("LLEGUE")
+    north.expects_sms("en el lugar", "LISTO")
+    assert "on_scene" == task_of(town)["state"]
+    town.wait(minutes=30)
+
+
 def test_no_puedo_asks_the_next_brigade_at_once(town: Town) -> None:
     """Each who cannot is thanked, a coordinator knows, and a late VOY still finds an open task."""
     flood(town).stays_silent()

@@ -13,7 +13,7 @@ from schemas.events.tasks import TaskNote, TaskSnapshot
 from schemas.vocabulary import TaskKind, TaskNoteKind, TaskState
 from services.notify.domain import crews
 from services.notify.domain.crew_words import Statement, Word
-from services.notify.flows import crew_messages, reassigning, tasking, withdrawing
+from services.notify.flows import chasing, crew_messages, reassigning, tasking, withdrawing
 from services.notify.flows.outcome import Outcome
 from services.notify.outbound import codes, tasks
 from services.notify.work import Work
@@ -117,9 +117,10 @@ async def _take(work: Work, held: TaskSnapshot, person_id: str, state: TaskState
     mine = [crew for crew in (held.assignee_id, *held.tried) if crews.speaks_for(work.town, person_id, crew)]
     crew = mine[0] if mine else held.assignee_id
     why = Reason(code=f"task.{state.value}", text=f"Respondió «{person_id}».")
-    event = await tasking.update(
-        work, held, why, state=state, assignee_id=crew, accepted_by=person_id, people=people
-    )
+    goes_now = state is TaskState.ACCEPTED and held.state is TaskState.ASSIGNED
+    due = await chasing.arrive_by(work, held) if goes_now else held.arrive_by
+    said = {"assignee_id": crew, "accepted_by": person_id, "people": people, "arrive_by": due}
+    event = await tasking.update(work, held, why, state=state, **said)
     if crew != held.assignee_id and held.assignee_id is not None:
         parts = {"crew": crews.name_of(work.town, crew), "title": held.title}
         spared = held.model_copy(update={"version": event.version})

@@ -35,6 +35,7 @@ async def _to_next(work: Work, held: TaskSnapshot, why: Reason, *, told: str) ->
     crew = crews.next_crew(work.town, before, held.tried)
     tried = (*held.tried, *((before,) if before else ()))
     changes = {"state": TaskState.ASSIGNED, "accepted_by": None, "people": None, "tried": tried}
+    changes |= {"arrive_by": None}
     asked = {"assignee_id": crew, "asked_at": work.now, "due_at": _due_at(work, held) if crew else None}
     event = await tasking.update(work, held, why, **changes, **asked)
     gone = await recipients.team(work.conn, work.municipality, before or "")

@@ -18,6 +18,7 @@ from services.notify.work import Work
 
 TASK: Final = crew_messages.TASK
 DUE: Final = "task_due"
+ARRIVE: Final = "task_arrive"
 LEVEL_FELL: Final = "task.level_fell"
 
 
@@ -73,9 +74,19 @@ async def update(work: Work, held: TaskSnapshot, why: Reason, **changes: Any) ->
     event = TaskUpdated.model_validate(held.model_dump() | new)
     await tasks.save(work.conn, work.municipality, event)
     await work.publish(event, key=event.incident_id, identity=(event.task_id, event.version))
-    if event.state is not TaskState.ASSIGNED:
-        await work.app.timers.cancel(work.conn, work.municipality, DUE, event.task_id)
+    await _watch(work, held, event)
     return event
+
+
+async def _watch(work: Work, held: TaskSnapshot, event: TaskSnapshot) -> None:
+    """Wait for a crew that goes to say that it is there; forget what is no longer waited for."""
+    timers = work.app.timers
+    if event.state is not TaskState.ASSIGNED:
+        await timers.cancel(work.conn, work.municipality, DUE, event.task_id)
+    if event.state is not TaskState.ACCEPTED:
+        await timers.cancel(work.conn, work.municipality, ARRIVE, event.task_id)
+    elif event.arrive_by is not None and event.arrive_by != held.arrive_by:
+        await timers.set(work.conn, work.municipality, ARRIVE, event.task_id, "1", event.arrive_by)
 
 
 async def cancel(work: Work, held: TaskSnapshot, why: Reason, *, tell: bool = True) -> None:
@@ -122,7 +133,7 @@ async def _again(work: Work, incident: IncidentSnapshot, wanted: TaskAssigned) -
         return False
     why = Reason(code="task.level_back", text=f"El incidente volvió a nivel {int(incident.level)}.")
     fresh = {"assignee_id": wanted.assignee_id, "due_at": wanted.due_at, "asked_at": work.now}
-    nobody = {"tried": (), "accepted_by": None, "people": None}
+    nobody = {"tried": (), "accepted_by": None, "people": None, "arrive_by": None}
     event = await update(work, held, why, state=TaskState.ASSIGNED, **fresh, **nobody)
     await ask(work, event, incident)
     return True

@@ -12,6 +12,7 @@ from services.notify import tables
 from services.notify.flows import (
     alerting,
     broadcasting,
+    chasing,
     deciding,
     issuing,
     questions,
@@ -46,6 +47,7 @@ class Alarms:
             issuing.RENEW_APPLY: self.apply_renewal,
             deciding.WAIT: self.give_up,
             tasking.DUE: self.reassign,
+            tasking.ARRIVE: self.chase,
             withdrawing.HEADCOUNT: self.count_heads,
         }.items():
             app.timers.on(kind, handler)
@@ -102,6 +104,11 @@ class Alarms:
         """Nobody accepted a task in time: ask the next crew."""
         work = await self._work_of(conn, timer, tables.task.c.task_id)
         await reassigning.at_deadline(work, timer.subject)
+
+    async def chase(self, conn: AsyncConnection, timer: Timer) -> None:
+        """A crew said that it goes, and has not said that it is there."""
+        work = await self._work_of(conn, timer, tables.task.c.task_id)
+        await chasing.at_time(work, timer.subject, int(timer.step))
 
     async def count_heads(self, conn: AsyncConnection, timer: Timer) -> None:
         """Somebody has not said that they are out: ring again, and say who is missing."""

@@ -57,6 +57,7 @@ EVERY_STATEMENT = (
     test_flow_warning.test_lift_reaches_those_told_once_and_stops_the_renewals,
     test_flow_warning.test_closed_incident_ends_questions_but_not_the_warning,
     test_flow_tasks.test_deadline_asks_the_next_crew_and_says_so,
+    test_flow_tasks.test_crew_that_never_arrives_is_chased,
     test_flow_tasks.test_withdraw_counts_heads_until_all_are_out,
     test_flow_same_second.test_two_crews_in_one_second_and_one_has_it,
 )

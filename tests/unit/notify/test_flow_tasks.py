@@ -22,6 +22,29 @@ async def test_deadline_asks_the_next_crew_and_says_so(tmp_path: Path) -> None:
         assert "no respondio" in (await notify.texts(purpose="task", recipient_id="ana"))[0]
 
 
+async def test_crew_that_never_arrives_is_chased(tmp_path: Path) -> None:
+    """By the protocol's time the crew is asked; ten minutes later a coordinator hears; an arrival ends it."""
+    places = tmp_path / "municipalities"
+    write_town(places, "alta", zones=1, residents_per_zone=1, safe_release=False)
+    change(places / "alta", "protocols.yaml", TASK, f'{TASK}, "arrive_s": 900')
+    async with opened(tmp_path, places) as notify:
+        await notify.classify()
+        await notify.says("brigada-norte", f"VOY {await notify.code_of('brigada-norte')} 6")
+        await notify.wait(minutes=14)
+        assert 1 == len(await notify.texts(purpose="task", recipient_id="brigada-norte"))
+        await notify.wait(minutes=1)
+        assert "¿ya llegaron?" in (await notify.texts(purpose="task", recipient_id="brigada-norte"))[-1]
+        assert [] == await notify.texts(purpose="task", recipient_id="ana")
+        await notify.wait(minutes=10)
+        (told,) = await notify.texts(purpose="task", recipient_id="ana")
+        assert "debia estar a las 02:55" in told
+        await notify.says("brigada-norte", "LLEGUE")
+        await notify.wait(hours=1)
+        assert ["accepted"] * 3 + ["on_scene"] == [
+            row["state"] for row in await notify.events("task.updated")
+        ]
+
+
 async def test_withdraw_counts_heads_until_all_are_out(tmp_path: Path) -> None:
     async with rig(tmp_path, zones=1, residents_per_zone=1, safe_release=False) as notify:
         await notify.classify()
