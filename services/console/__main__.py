@@ -29,7 +29,7 @@ from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
 
-KEEP_HOUSE_EVERY_S: Final = 600
+FORGET_EVERY_S: Final = 600
 CLOCK_EVERY_S: Final = 5
 DATABASE_AGAIN_S: Final = 1.0
 ASK_S: Final = 30.0
@@ -55,7 +55,7 @@ async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
         app.following.consumers = consumers = subscriptions(broker, app)
         scheduler = make_scheduler()
         scheduler.add_job(
-            app.keep_house, "interval", seconds=KEEP_HOUSE_EVERY_S, max_instances=1, coalesce=True
+            app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
         if isinstance(app.clock, DatabaseClock):
             scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
-from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -15,9 +13,10 @@ from services.console.inbound import consuming
 from services.console.inbound.api import http_app
 from services.console.inbound.following import Following
 from services.console.outbound import rebuilding
+from services.console.outbound.retention import rules
 from services.console.settings import SERVICE, ConsoleSettings
 from services.console.tables import runtime
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.health import Health
@@ -29,12 +28,10 @@ from services.runtime.positions import Positions
 from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
+from services.runtime.retention import Retention
 from services.runtime.signing import Verifier, load_verifier
 
 log = structlog.get_logger()
-
-PUBLISHED_KEPT: Final = timedelta(hours=48)
-MARKS_KEPT: Final = timedelta(days=30)
 
 MakePublisher = Callable[[], Awaitable[Publisher]]
 
@@ -67,6 +64,7 @@ class App:
         self.dead_letters = DeadLetters(runtime, self.outbox, SERVICE)
         self.inbox = Inbox(runtime)
         self.positions = Positions(runtime, owner)
+        self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)
         self.following = Following(db, self.positions)
         self.relay = Relay(
             db,
@@ -113,16 +111,6 @@ class App:
         for consumer in self.following.consumers:
             consumer.read_from(dict.fromkeys(await consumer.positions(), 0))
         log.info("console.read_model_dropped")
-
-    async def keep_house(self) -> None:
-        """Delete what need not be kept, a bounded number of rows at a time.
-
-        A mark that is gone does no harm: who reads from the beginning again also reads to the end.
-        """
-        now = self.clock.now()
-        async with self.db.transaction() as conn:
-            await self.outbox.prune(conn, now - PUBLISHED_KEPT)
-            await self.inbox.prune(conn, now - MARKS_KEPT)
 
 
 def _folders(settings: ConsoleSettings) -> Mapping[str, Municipality]:

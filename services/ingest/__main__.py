@@ -28,7 +28,7 @@ from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
 
-TIDY_EVERY_S = 60
+FORGET_EVERY_S = 600
 CLOCK_EVERY_S = 5
 
 
@@ -65,7 +65,7 @@ async def _work(app: App) -> None:
 
 async def _relay_alone(app: App) -> None:
     await ready(app)
-    with _scheduled(app, tidies=False):
+    with _scheduled(app, forgets=False):
         await app.relay.run()
 
 
@@ -91,9 +91,11 @@ async def _consume(app: App) -> None:
 
 
 @contextlib.contextmanager
-def _scheduled(app: App, *, tidies: bool = True) -> Iterator[None]:
+def _scheduled(app: App, *, forgets: bool = True) -> Iterator[None]:
     scheduler = make_scheduler()
-    jobs: list[tuple[Callable[[], Awaitable[None]], int]] = [(app.tidy, TIDY_EVERY_S)] if tidies else []
+    jobs: list[tuple[Callable[[], Awaitable[object]], int]] = []
+    if forgets:
+        jobs.append((app.retention.enforce, FORGET_EVERY_S))
     if isinstance(app.clock, DatabaseClock):
         jobs.append((app.clock.refresh, CLOCK_EVERY_S))
     for job, every_s in jobs:
@@ -105,7 +107,7 @@ def _scheduled(app: App, *, tidies: bool = True) -> Iterator[None]:
         scheduler.shutdown(wait=False)
 
 
-async def _later_if_busy(job: Callable[[], Awaitable[None]]) -> None:
+async def _later_if_busy(job: Callable[[], Awaitable[object]]) -> None:
     try:
         await job()
     except Retriable as err:

@@ -15,7 +15,6 @@ from services.ingest.domain.sensors import Catalogue
 from services.ingest.domain.series import Outcome
 from services.ingest.domain.status import Report
 from services.ingest.flows.acceptance import Acceptance, Delivery
-from services.ingest.flows.housekeeping import Housekeeping
 from services.ingest.flows.publishing_again import PublishingAgain
 from services.ingest.flows.reporting import Handed, Taken, take
 from services.ingest.handlers.on_reading_published import TOPIC, OnReadingPublished
@@ -27,6 +26,7 @@ from services.ingest.inbound.group_commit import GroupCommit
 from services.ingest.inbound.http_readings import readings_router
 from services.ingest.inbound.http_reports import ReportDoor, reports_router
 from services.ingest.outbound import reports
+from services.ingest.outbound.retention import rules
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
 from services.ingest.outbound.ticks import SAVE_EVERY_S, SETTLE_S, Ticker
@@ -45,6 +45,7 @@ from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
 from services.runtime.republish import republish_router
+from services.runtime.retention import Retention
 from services.runtime.signing import Verifier, load_verifier
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class App:
         )
         self._trusted = verifier
         self.consuming = Consuming(db, self.dead_letters, self._verifier, clock=clock, wall=self.wall)
-        self.housekeeping = Housekeeping(db, self.outbox, settings)
+        self.retention = Retention(db, rules(settings), town=clock.now, wall=self.wall)
         self.http = self._http()
 
     async def consume(self, topic: str, records: Sequence[Record]) -> None:
@@ -140,10 +141,6 @@ class App:
         """Return how a report stands."""
         async with self.db.reading() as conn:
             return await reports.find(conn, municipality, report_id)
-
-    async def tidy(self) -> None:
-        """Forget what may be forgotten; called by the scheduler."""
-        await self.housekeeping.tidy(self.wall(), self.clock.now())
 
     async def _commit(self, deliveries: Sequence[Delivery]) -> list[Counter[Outcome]]:
         async with self.db.transaction() as conn:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pydantic import Field
 
 from services.runtime.settings import RuntimeSettings
@@ -15,7 +13,7 @@ class IngestSettings(RuntimeSettings):
     Attributes:
         ingest_waiting_most: Readings that may wait for the database before a source is told to come again.
         ingest_poison_most: Unreadable records a minute from one source; above, it is muted.
-        ingest_kept_hours: How long published readings are kept to recognise repeats.
+        ingest_raw_days: How long readings are kept one by one, to recognise repeats; then by the hour.
         ingest_quarantine_days: How long what a person never looked at is kept.
         ingest_reports_public: Whether people may report without a key, from the town's own page.
         ingest_reports_key_most, ingest_reports_address_most, ingest_reports_public_most: Reports a minute
@@ -25,22 +23,10 @@ class IngestSettings(RuntimeSettings):
 
     ingest_waiting_most: int = Field(default=50_000, ge=1)
     ingest_poison_most: int = Field(default=100, ge=1)
-    ingest_kept_hours: int = Field(default=48, ge=1)
+    ingest_raw_days: int = Field(default=30, ge=2)
     ingest_quarantine_days: int = Field(default=30, ge=1)
     ingest_reports_public: bool = True
     ingest_reports_key_most: int = Field(default=600, ge=1)
     ingest_reports_address_most: int = Field(default=30, ge=1)
     ingest_reports_public_most: int = Field(default=300, ge=1)
     ingest_reports_days: int = Field(default=730, ge=1)
-
-    @property
-    def kept(self) -> timedelta:
-        return timedelta(hours=self.ingest_kept_hours)
-
-    @property
-    def quarantine_kept(self) -> timedelta:
-        return timedelta(days=self.ingest_quarantine_days)
-
-    @property
-    def reports_kept(self) -> timedelta:
-        return timedelta(days=self.ingest_reports_days)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
-from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +24,7 @@ from services.notify.outbound.deliveries import Deliveries
 from services.notify.outbound.message_events import MessageEvents
 from services.notify.outbound.outcomes import Outcomes
 from services.notify.outbound.phones import PhoneCipher
+from services.notify.outbound.retention import rules
 from services.notify.outbound.sender import Sender, lease_s
 from services.notify.outbound.steady import real_clock
 from services.notify.outbound.sweeps import Sweeps
@@ -33,7 +32,7 @@ from services.notify.settings import SERVICE, NotifySettings
 from services.notify.tables import runtime
 from services.notify.texts import catalogue
 from services.notify.work import Work
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database, after_commit
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.errors import WrongSetting
@@ -43,10 +42,9 @@ from services.runtime.outbox import Outbox
 from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
+from services.runtime.retention import Retention
 from services.runtime.signing import Signer, Verifier, load_signer, load_verifier
 from services.runtime.timers import Timers
-
-PUBLISHED_KEPT: Final = timedelta(hours=48)
 
 MakePublisher = Callable[[], Awaitable[Publisher]]
 
@@ -84,6 +82,7 @@ class App:
         self.dead_letters = DeadLetters(runtime, self.outbox, SERVICE)
         self.timers = Timers(db, runtime, clock)
         self.alarms = Alarms(self)
+        self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)
         self.deliveries = Deliveries(
             clock,
             real or real_clock(clock),
@@ -203,11 +202,6 @@ class App:
         if topic not in consuming.TOPICS:
             raise ValueError(f"notify does not consume {topic}")
         await self.handle(records)
-
-    async def keep_house(self) -> None:
-        """Delete what need not be kept, a bounded number of rows at a time."""
-        async with self.db.transaction() as conn:
-            await self.outbox.prune(conn, self.clock.now() - PUBLISHED_KEPT)
 
 
 def _folders(settings: NotifySettings) -> Mapping[str, Municipality]:

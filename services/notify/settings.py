@@ -21,12 +21,18 @@ class NotifySettings(CarrierSettings):
     Attributes:
         phone_key: Base64 of the 32 bytes that seal phone numbers; lost, every number must be imported again.
         incidents_max_records: Records of ``incidents`` in one batch; each is a transaction of its own.
+        answers_kept_days: How long the words of an answer are kept; what was made of it stays.
+        messages_kept_days: How long the fate of each message is kept, and the words it carried.
+        former_people_days: How long after its last import the number of who left the directory is kept.
     """
 
     uses_kafka: ClassVar[bool] = True
 
     phone_key: SecretStr = SecretStr("")
     incidents_max_records: int = Field(default=200, ge=1, le=2000)
+    answers_kept_days: int = Field(default=90, ge=1)
+    messages_kept_days: int = Field(default=730, ge=1)
+    former_people_days: int = Field(default=365, ge=1)
 
     @field_validator("phone_key")
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.database import insert_into
@@ -24,10 +23,3 @@ class Inbox:
         row = {"municipality": municipality, "consumer": consumer, "event_id": event_id, "at": at}
         done = await conn.execute(insert_into(conn, self._table).values(row).on_conflict_do_nothing())
         return done.rowcount == 1
-
-    async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:
-        """Forget marks older than ``before``, a bounded number at a time; return how many."""
-        t = self._table
-        old = sa.select(t.c.municipality, t.c.consumer, t.c.event_id).where(t.c.at < before).limit(limit)
-        same = sa.tuple_(t.c.municipality, t.c.consumer, t.c.event_id).in_(old)
-        return (await conn.execute(sa.delete(t).where(same))).rowcount

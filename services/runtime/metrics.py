@@ -29,3 +29,4 @@ TIMER_LATE = Histogram(
     registry=REGISTRY,
 )
 TIMER_FAILED = Counter("municipio_timer_failed", "Timers whose handler failed", ["kind"], registry=REGISTRY)
+FORGOTTEN = Counter("municipio_retention_rows", "Rows whose period is over", ["table"], registry=REGISTRY)

@@ -29,6 +29,8 @@ class RuntimeSettings(BaseSettings):
         town_clock_file: The clock that all services follow; absent means the real one.
         slot: Number of this replica. No two live processes of a service may have the same.
         relay: Whether the relay runs inside the service or as a process of its own.
+        outbox_kept_hours: How long a published record can still be published again.
+        dead_letters_days: How long a refused record waits for a person's answer.
     """
 
     uses_kafka: ClassVar[bool] = True
@@ -55,6 +57,8 @@ class RuntimeSettings(BaseSettings):
     admin_token: SecretStr | None = None
     slot: int = Field(default=0, ge=0, le=999)
     relay: Literal["inside", "outside"] = "inside"
+    outbox_kept_hours: int = Field(default=48, ge=1)
+    dead_letters_days: int = Field(default=365, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     console_host: str = "127.0.0.1"

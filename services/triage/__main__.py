@@ -24,7 +24,7 @@ from services.triage.app import App
 from services.triage.inbound.subscriptions import subscriptions
 from services.triage.settings import SERVICE, TriageSettings
 
-KEEP_HOUSE_EVERY_S = 600
+FORGET_EVERY_S = 600
 CLOCK_EVERY_S = 5
 
 
@@ -46,7 +46,7 @@ async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
         scheduler = make_scheduler()
         app.timers.start(scheduler)
         scheduler.add_job(
-            app.keep_house, "interval", seconds=KEEP_HOUSE_EVERY_S, max_instances=1, coalesce=True
+            app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
         if isinstance(app.clock, DatabaseClock):
             scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
-from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -13,7 +11,7 @@ from fastapi import FastAPI
 from schemas.events.municipality import MunicipalityActivated
 from schemas.municipality import Municipality, load_all
 from schemas.topics import DECISIONS, READINGS, REPORTS
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.fence import Ownership
@@ -25,6 +23,7 @@ from services.runtime.parking import Parking
 from services.runtime.publishing import Publisher
 from services.runtime.records import Record
 from services.runtime.relay import Relay
+from services.runtime.retention import Retention
 from services.runtime.signing import Signer, Verifier, load_signer, load_verifier
 from services.runtime.timers import Timers
 from services.triage.flows.readings_batch import ReadingsBatch
@@ -36,6 +35,7 @@ from services.triage.outbound.changes import ChangeStore
 from services.triage.outbound.decisions import AuditStore, DecisionStore
 from services.triage.outbound.events import activated
 from services.triage.outbound.incidents import IncidentStore
+from services.triage.outbound.retention import rules
 from services.triage.outbound.sensor_cache import SensorCache
 from services.triage.outbound.sensors import SensorStore
 from services.triage.outbound.towns import TownStore
@@ -44,8 +44,6 @@ from services.triage.tables import runtime
 from services.triage.towns import Towns
 
 log = structlog.get_logger()
-
-PUBLISHED_KEPT: Final = timedelta(hours=48)
 
 MakePublisher = Callable[[], Awaitable[Publisher]]
 
@@ -93,6 +91,7 @@ class App:
             clock=clock,
             decision_waits=settings.decision_waits,
         )
+        self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)
         self.timers.on(WAITS, self.stage_two.expire)
         self.ownership = Ownership(db, runtime, self.owner, self._forget)
         self.batch = ReadingsBatch(db, self.towns, self.ownership, self.cache, self.sensors, self.stage_two)
@@ -150,13 +149,6 @@ class App:
             if not places <= self.ownership.epochs.keys():
                 await self.ownership.take(sorted(places | self.ownership.epochs.keys()))
         await self.handle(records)
-
-    async def keep_house(self) -> None:
-        """Delete what need not be kept, a bounded number of rows at a time."""
-        now = self.clock.now()
-        async with self.db.transaction() as conn:
-            await self.outbox.prune(conn, now - PUBLISHED_KEPT)
-            await self.changes.prune(conn, now - timedelta(days=self.settings.changes_kept_days))
 
     def _forget(self) -> None:
         self.cache.drop()

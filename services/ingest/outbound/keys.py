@@ -62,14 +62,6 @@ async def use_nonce(conn: AsyncConnection, municipality: str, key_id: str, nonce
     return done.rowcount == 1
 
 
-async def prune_nonces(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget nonces whose signatures are too old to be taken again; return how many."""
-    t = NONCE
-    old = sa.select(t.c.municipality, t.c.key_id, t.c.nonce).where(t.c.seen_at < before).limit(limit)
-    same = sa.tuple_(t.c.municipality, t.c.key_id, t.c.nonce).in_(old)
-    return (await conn.execute(sa.delete(t).where(same))).rowcount
-
-
 def _key(row: sa.RowMapping) -> ApiKey:
     return ApiKey(
         name=KeyName(row["municipality"], row["key_id"]),

@@ -66,14 +66,6 @@ async def summary(conn: AsyncConnection) -> list[dict[str, Any]]:
     ]
 
 
-async def prune(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget what was last seen before that moment, a bounded number; return how many."""
-    t = QUARANTINE
-    old = sa.select(t.c.municipality, t.c.digest).where(t.c.last_at < before).limit(limit)
-    same = sa.tuple_(t.c.municipality, t.c.digest).in_(old)
-    return (await conn.execute(sa.delete(t).where(same))).rowcount
-
-
 def _digest(each: Kept) -> str:
     text = each.source.encode() + b"\n" + each.reason.encode() + b"\n" + each.body
     return hashlib.sha256(text).hexdigest()

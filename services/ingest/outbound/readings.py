@@ -142,12 +142,6 @@ async def put_series(
     await conn.execute(_MOVED, rows)
 
 
-async def prune(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget readings stored before that moment, a bounded number; return how many."""
-    old = sa.select(READING.c.id).where(READING.c.stored_at < before).order_by(READING.c.id).limit(limit)
-    return (await conn.execute(sa.delete(READING).where(READING.c.id.in_(old)))).rowcount
-
-
 def _first(municipality: str, sensor_id: str) -> dict[str, Any]:
     return {"municipality": municipality, "sensor_id": sensor_id, "last_n": 0, "fingerprint": ""}
 

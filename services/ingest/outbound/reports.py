@@ -112,21 +112,3 @@ async def put_incident(
             index_elements=keys, set_=now, where=INCIDENT.c.version < snapshot.version
         )
     )
-
-
-async def prune(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget reports stored before that moment, a bounded number; return how many."""
-    return await _prune(conn, REPORT, REPORT.c.report_id, before, limit)
-
-
-async def prune_incidents(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget incidents not heard of since that moment, a bounded number; return how many."""
-    return await _prune(conn, INCIDENT, INCIDENT.c.incident_id, before, limit)
-
-
-async def _prune(
-    conn: AsyncConnection, table: sa.Table, name: sa.Column[str], before: datetime, limit: int
-) -> int:
-    old = sa.select(table.c.municipality, name).where(table.c.stored_at < before).limit(limit)
-    same_row = sa.tuple_(table.c.municipality, name).in_(old)
-    return (await conn.execute(sa.delete(table).where(same_row))).rowcount

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,15 +42,3 @@ async def unmute(conn: AsyncConnection, municipality: str, source: str) -> bool:
     same = (t.c.municipality == municipality) & (t.c.source == source)
     done = await conn.execute(sa.update(t).where(same).values(muted_at=None, poison=0))
     return done.rowcount == 1
-
-
-async def prune(conn: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget sources that are not muted and sent nothing bad since that moment; return how many."""
-    t = SOURCE
-    old = (
-        sa.select(t.c.municipality, t.c.source)
-        .where(t.c.window_at < before, t.c.muted_at.is_(None))
-        .limit(limit)
-    )
-    same = sa.tuple_(t.c.municipality, t.c.source).in_(old)
-    return (await conn.execute(sa.delete(t).where(same))).rowcount

@@ -47,6 +47,20 @@ PACKED: Final = sa.Table(
     sa.Column("stored_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )
+# What is left of readings whose period is over: the good ones of an hour of observation.
+READING_HOUR: Final = sa.Table(
+    "reading_hour",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("sensor_id", sa.String(128), primary_key=True),
+    sa.Column("property", sa.String(32), primary_key=True),
+    sa.Column("unit", sa.String(32), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.Double, nullable=False),
+    sa.Column("least", sa.Double, nullable=False),
+    sa.Column("most", sa.Double, nullable=False),
+)
 SERIES: Final = sa.Table(
     "series",
     metadata,

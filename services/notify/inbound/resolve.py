@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,8 +35,6 @@ log = structlog.get_logger()
 BATCH: Final = 100
 IDLE_S: Final = 0.25
 PAUSE_S: Final = 0.5
-KEPT: Final = timedelta(days=30)
-PRUNE_EVERY_ROUNDS: Final = 2_400
 STATUS: Final = "message-status"
 FAILED: Final = "failed: "
 LINK: Final = "link"
@@ -142,14 +140,10 @@ class Resolver:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        rounds = 0
         while True:
             self._woken.clear()
             try:
                 await self.turn()
-                if rounds % PRUNE_EVERY_ROUNDS == 0:
-                    await self.prune()
-                rounds += 1
                 async with asyncio.timeout(IDLE_S):
                     await self._woken.wait()
             except TimeoutError:
@@ -172,18 +166,6 @@ class Resolver:
         """Return how many requests of the door are not worked off."""
         count = sa.select(sa.func.count()).select_from(door_inbox).where(_UNPROCESSED)
         return int((await conn.execute(count)).scalar_one())
-
-    async def prune(self) -> int:
-        """Delete what was worked off more than 30 days ago, a bounded number at a time."""
-        i = door_inbox.c
-        old = (
-            sa.select(i.municipality, i.id)
-            .where(i.processed_at < self._store.clock.now() - KEPT)
-            .limit(5_000)
-        )
-        async with self._db.transaction() as conn:
-            same = sa.tuple_(i.municipality, i.id).in_(old)
-            return (await conn.execute(sa.delete(door_inbox).where(same))).rowcount
 
     async def _waiting(self) -> list[tuple[str, str, str]]:
         i = door_inbox.c

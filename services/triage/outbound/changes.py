@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -46,8 +45,3 @@ class ChangeStore:
         )
         rows = (await conn.execute(wanted)).all()
         return [{"seq": seq, **msgspec.json.decode(body)} for seq, body in rows]
-
-    async def prune(self, conn: AsyncConnection, before: datetime, limit: int = 5000) -> int:
-        """Delete records older than ``before``, a bounded number at a time; return how many."""
-        old = sa.select(change.c.seq).where(change.c.at < before).limit(limit)
-        return (await conn.execute(sa.delete(change).where(change.c.seq.in_(old)))).rowcount

@@ -9,7 +9,7 @@ from schemas.events.readings import ClockTicked, SensorMeasured
 from schemas.topics import READINGS, partition_of
 from services.ingest.domain.normalise import Reading
 from services.ingest.flows.acceptance import Acceptance, Delivery
-from services.ingest.outbound import readings
+from services.ingest.outbound.condensing import condense
 from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
 from services.ingest.outbound.ticks import Ticker, Told, last_tick
@@ -192,10 +192,7 @@ async def test_old_readings_are_forgotten_and_leave_all_the_same(
     """Retention takes small bites; what the broker has not taken yet is no part of it."""
     await take(db, acceptance, "alta", [reading(minute=minute) for minute in range(5)])
     later = START + timedelta(hours=49)
-    bites = []
-    for _ in range(3):
-        async with db.transaction() as conn:
-            bites.append(await readings.prune(conn, later, 3))
+    bites = [await condense(db, later, 3) for _ in range(3)]
     await make_relay(None).drain()
 
     assert [3, 2, 0] == bites

@@ -292,13 +292,6 @@ async def test_what_came_in_is_sealed_at_rest(chain):
     assert json.loads(CIPHER.open(row.params_enc))["Body"] == ["Auxilio"]
 
 
-async def test_old_requests_are_pruned(chain):
-    await chain.text("Auxilio")
-    await chain.settle()
-    chain.rig.wait(31 * 86_400)
-    assert await chain.resolver.prune() == 1
-
-
 async def test_a_door_that_is_away_raises_nothing_odd(chain):
     async def refuse(request):
         raise httpx.ConnectError("refused", request=request)

@@ -87,19 +87,6 @@ async def test_a_transaction_inside_a_transaction_is_a_bug_not_a_hang(db: Databa
         assert (await conn.execute(sa.text("SELECT 1"))).scalar_one() == 1
 
 
-async def test_prune_forgets_old_marks_a_bounded_number_at_a_time(
-    db: Database, tables: RuntimeTables
-) -> None:
-    """What is younger than the limit stays."""
-    inbox = Inbox(tables)
-    async with db.transaction() as conn:
-        for number in range(5):
-            await inbox.first_time(conn, "ejemplo", "triage", f"e{number}", START + timedelta(hours=number))
-        assert await inbox.prune(conn, START + timedelta(hours=3), limit=2) == 2
-        assert await inbox.prune(conn, START + timedelta(hours=3), limit=2) == 1
-        assert not await inbox.first_time(conn, "ejemplo", "triage", "e4", START)
-
-
 async def test_an_event_is_new_once_per_consumer_and_town(db: Database, tables: RuntimeTables) -> None:
     """Two towns may use the same ids, and two consumers see the same event."""
     inbox = Inbox(tables)

@@ -112,6 +112,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("municipality"),
     )
     op.create_table(
+        "reading_hour",
+        sa.Column("municipality", sa.String(length=64), nullable=False),
+        sa.Column("sensor_id", sa.String(length=128), nullable=False),
+        sa.Column("property", sa.String(length=32), nullable=False),
+        sa.Column("unit", sa.String(length=32), nullable=False),
+        sa.Column("hour", UtcDateTime, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.Double(), nullable=False),
+        sa.Column("least", sa.Double(), nullable=False),
+        sa.Column("most", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("municipality", "sensor_id", "property", "unit", "hour"),
+    )
+    op.create_table(
         "report",
         sa.Column("municipality", sa.String(length=64), nullable=False),
         sa.Column("report_id", sa.String(length=128), nullable=False),
