@@ -18,12 +18,14 @@ import httpx
 from municipio.ports import Ports, free_ports
 from municipio.stack import Stack
 from services.runtime.clock import TownClock
+from tests.chaos.deciding import decide_again_and_again
+from tests.chaos.judging import Run, judge
 from tests.chaos.load import Load
-from tests.chaos.privacy import Personal, blind_spots, logs_of, metrics_of, places
+from tests.chaos.privacy import logs_of, metrics_of
 from tests.chaos.rest import to_rest
 from tests.chaos.script import Script, script
 from tests.support.gather import evidence_of
-from tests.support.oracle import Evidence, Town, compare, find_mixing, plant_a_loss, read_town
+from tests.support.oracle import Evidence, read_town
 from tests.support.postgres import PostgresCluster
 from tests.support.towns import WrittenTown, write_town
 
@@ -119,6 +121,7 @@ class Trial:
         trouble: Runs beside the load, and ends when what it hurt is whole again.
         afterwards: Runs once all is at rest, before the evidence is gathered.
         look: Says what else the evidence shows to be broken.
+        with_decisions: Whether somebody corrects and lifts the neighbouring town's warnings meanwhile.
         replicas: How many further replicas of a service can be started, on PostgreSQL.
         rounds: Postings of every gauge, by scale.
         kills_each: Deaths by -9 drawn for each mortal process, by scale; ``trouble`` plays them.
@@ -134,6 +137,7 @@ class Trial:
     environment: Mapping[str, str] = field(default_factory=dict)
     carrier_options: Sequence[str] = ()
     replicas: Mapping[str, int] = field(default_factory=dict)
+    with_decisions: bool = False
     phones: Sequence[Json] = tuple(PHONES)
     duplicate_pct_most: float = 0.0
     recovered_s_most: float = RECOVERED_S_MOST
@@ -182,23 +186,19 @@ def play(order: Order, trial: Trial) -> Json:
         rounds, kills_each = trial.rounds[order.scale], trial.kills_each[order.scale]
         told = script(order.seed, written.sensors, rounds, mortal(stack), kills_each)
         say(f"{trial.id} {order.database}: {GAUGES * told.rounds} readings")
-        run = asyncio.run(_play(order, trial, stack, (written, told), neighbour))
+        evidences, outcome = asyncio.run(_play(order, trial, stack, (written, told), neighbour))
         metrics = metrics_of(stack)
-    return _judge(order, trial, run, logs_of(stack, order.cluster) | metrics)
-
-
-@dataclass(slots=True)
-class _Run:
-    """What a played fault left behind; evidence and towns by name, the town under trial first."""
-
-    evidences: dict[str, Evidence]
-    towns: dict[str, Town]
-    outcome: Outcome
+    towns = {each.id: read_town(each.folder) for each in (written, neighbour)}
+    run = Run(evidences, towns, outcome, logs_of(stack, order.cluster) | metrics, SURNAME)
+    item, sentences = judge(order, trial, run)
+    for sentence in sentences:
+        say(f"   {sentence}")
+    return item
 
 
 async def _play(
     order: Order, trial: Trial, stack: Stack, under_trial: tuple[WrittenTown, Script], neighbour: WrittenTown
-) -> _Run:
+) -> tuple[dict[str, Evidence], Outcome]:
     town, told = under_trial
     path = stack.copy.clock_file
     TownClock.write(path, BEGINS, trial.rate)
@@ -212,6 +212,11 @@ async def _play(
         tasks.create_task(load.play(told, told.rounds * trial.round_s))
         tasks.create_task(beside.play(their_script, told.rounds * trial.round_s))
         trouble = tasks.create_task(_outcome(trial, scene))
+        if trial.with_decisions:
+            deciding = tasks.create_task(decide_again_and_again(stack.client(), NEIGHBOUR))
+            await trouble
+            await scene.load_at(1.0)
+            deciding.cancel()
     outcome = trouble.result()
     say(f"   load over after {time.monotonic() - began_s:.0f} s, longest posting {load.longest_wait_s:.1f} s")
     until = await to_rest(stack, trial.horizon, trial.rate)
@@ -233,91 +238,11 @@ async def _play(
         )
         for name, accepted in ((TOWN, load.accepted), (NEIGHBOUR, beside.accepted))
     }
-    towns = {each.id: read_town(each.folder) for each in (town, neighbour)}
-    return _Run(evidences, towns, outcome)
+    return evidences, outcome
 
 
 async def _outcome(trial: Trial, scene: Scene) -> Outcome:
     return await trial.trouble(scene)
-
-
-def _personal(run: _Run, written: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return where something personal stands, and what would not have been seen."""
-    phones = [
-        phone for town in run.towns.values() for phone in (*town.people.values(), *town.residents.values())
-    ]
-    ledger = run.evidences[TOWN].ledger
-    texts = [row["text"] for row in ledger if row["kind"] in {"message", "call"} and row.get("text")]
-    personal = Personal.of(phones, [SURNAME], texts)
-    unseen = blind_spots(personal, phones[-1], f"Ana {SURNAME}", max(texts, key=len, default=""))
-    return places(written, personal), unseen
-
-
-def _judge(order: Order, trial: Trial, run: _Run, written: Mapping[str, str]) -> Json:
-    evidence, town, outcome = run.evidences[TOWN], run.towns[TOWN], run.outcome
-    reports = {name: compare(each, run.towns[name]) for name, each in run.evidences.items()}
-    report = reports[TOWN]
-    planted = plant_a_loss(evidence, town, order.seed)
-    is_found = planted.is_found(report, town)
-    mixing = find_mixing(run.evidences, run.towns)
-    shown, unseen = _personal(run, written)
-    broken = [*outcome.broken, *trial.look(evidence)]
-    for name, each in reports.items():
-        for what, sentences in each.said.items():
-            for sentence in sentences[:10]:
-                say(f"   {name}: {what}: {sentence}")
-    broken += [f"towns mix: {sentence}" for sentence in mixing[:10]]
-    broken += [f"something personal stands in {place}" for place in shown[:10]]
-    broken += [f"{what} in a log would not have been seen" for what in unseen]
-    if report.incidents < trial.least_incidents or report.messages < trial.least_messages:
-        broken.append("the run was too small to mean anything")
-    if not is_found:
-        broken.append(f"the planted loss was not found: {planted.what}")
-    if not outcome.fired:
-        broken.append("the fault never took effect")
-    recovered_s = max(outcome.recovered_s, default=0.0)
-    if recovered_s > trial.recovered_s_most:
-        broken.append(
-            f"recovery took {recovered_s:.1f} s, {trial.recovered_s_most:.0f} s at most are allowed"
-        )
-    for sentence in broken:
-        say(f"   {sentence}")
-    names = (
-        "lost",
-        "lost_readings",
-        "lost_verdicts",
-        "lost_messages",
-        "lost_replies",
-        "duplicates",
-        "unexpected",
-        "violations",
-    )
-    counts = {name: sum(getattr(each, name) for each in reports.values()) for name in names}
-    messages = sum(each.messages for each in reports.values())
-    duplicate_pct = round(100 * counts["duplicates"] / max(1, messages), 3)
-    return {
-        "id": trial.id,
-        "database": order.database,
-        "load": sum(len(each.accepted) for each in run.evidences.values()),
-        "fired": outcome.fired,
-        "kills": outcome.kills,
-        "incidents": sum(each.incidents for each in reports.values()),
-        "messages": messages,
-        **counts,
-        "duplicate_pct": duplicate_pct,
-        "recovered_s": round(recovered_s, 1),
-        "planted_found": is_found,
-        "renewals": sum(row.get("purpose") == "renewal" for row in run.evidences[NEIGHBOUR].warnings),
-        "mixed": len(mixing),
-        "personal": len(shown),
-        "log_lines": sum(text.count("\n") for text in written.values()),
-        **outcome.facts,
-        "broken": broken,
-        "seed": order.seed,
-        "pass": not broken
-        and counts["lost"] == counts["unexpected"] == counts["violations"] == 0
-        and duplicate_pct <= trial.duplicate_pct_most,
-    }
 
 
 def mortal(stack: Stack) -> list[str]:

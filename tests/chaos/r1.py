@@ -18,4 +18,11 @@ async def _deaths(scene: Scene) -> Outcome:
     return Outcome(fired=len(recovered_s), kills=len(recovered_s), recovered_s=recovered_s, broken=broken)
 
 
-TRIAL = Trial("R1", _deaths, rounds={"ci": 100, "night": 500}, kills_each={"ci": 2, "night": 8})
+TRIAL = Trial(
+    "R1",
+    _deaths,
+    rounds={"ci": 100, "night": 500},
+    kills_each={"ci": 2, "night": 8},
+    with_decisions=True,
+    away_s={"ci": 0.0, "night": 0.0},
+)
