@@ -45,7 +45,7 @@ def run(order: Order) -> Json:
     say(f"R13 {order.database}: {len(events)} events, {COPIES} times and out of order")
     began_s = time.monotonic()
     in_turn = _ends(order, town, events, "in-turn", again=False)
-    mixed = _ends(order, town, _mixed(order, events), "mixed", again=True)
+    mixed = _ends(order, town, _mixed(order, events, gauges=GAUGES), "mixed", again=True)
     return _judge(order, events, in_turn, mixed, time.monotonic() - began_s)
 
 
@@ -72,12 +72,12 @@ def _row(gauge: str, number: int, value: float) -> Json:
     }
 
 
-def _mixed(order: Order, events: Sequence[Json]) -> list[Json]:
+def _mixed(order: Order, events: Sequence[Json], *, gauges: int) -> list[Json]:
     """Return every event as often as there are copies, each up to an hour later than it was observed."""
     draw = random.Random(f"R13 order {order.seed}")
     minutes = WINDOW / EVERY
     late = [
-        (index // GAUGES + draw.uniform(0, minutes), index)
+        (index // gauges + draw.uniform(0, minutes), index)
         for index in range(len(events))
         for _ in range(COPIES)
     ]
