@@ -27,6 +27,7 @@ RETRY_S = 0.25
 RETRY_S_MAX = 3.0  # A database that is back finds us within it, however long it was away.
 WATCH_EVERY_S = 5.0
 STUCK_AFTER_S = 20.0
+HUNG_AFTER_S = 60.0  # Longer than any statement may run; two hundred small transactions take less.
 RED_AFTER_TRIES = 4
 
 
@@ -168,10 +169,14 @@ class Consumer:
             lag = await self._lag()
             if lag is not None:
                 metrics.LAG.labels(self._topic).set(lag)
-            if not self._is_stuck():
+            worked_s = self._worked_s()
+            if worked_s is None:
                 is_idle = not lag or self._tries > 0 or self.stopped_at is not None
                 if is_idle or self._handled > before or not self._gate.ready.is_set():
                     self._health.beat(self._part, STUCK_AFTER_S)
+            else:
+                self._health.beat(self._part, STUCK_AFTER_S - worked_s)
+                self._ends_what_hangs(worked_s)
             await self._until_next_look(before)
 
     async def _until_next_look(self, before: int) -> None:
@@ -179,9 +184,15 @@ class Consumer:
         if self._handled > before:
             self._health.beat(self._part, STUCK_AFTER_S)
 
-    def _is_stuck(self) -> bool:
+    def _worked_s(self) -> float | None:
+        """Return for how long the batch in work has been handled."""
         since = self._in_work_since
-        return since is not None and time.monotonic() - since > STUCK_AFTER_S
+        return None if since is None else time.monotonic() - since
+
+    def _ends_what_hangs(self, worked_s: float) -> None:
+        """End the process, which nobody else would: its loop turns, only this handler never returns."""
+        if worked_s > HUNG_AFTER_S:
+            self._crash(f"consumer of {self._topic}: a batch has been handled for {worked_s:.0f} s")
 
     async def _lag(self) -> int | None:
         """Return how many records are not yet read; ``None`` when the broker does not say."""

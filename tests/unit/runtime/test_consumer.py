@@ -218,3 +218,33 @@ async def test_missing_records_are_read_first(stage: Stage) -> None:
     assert stage.client.moved == ["batch", (TP, 3)]
     assert (stage.handled, stage.crashes) == ([], [])
     assert stage.health.ready().is_well, "nobody was away"
+
+
+async def test_a_handler_that_hangs_is_not_alive_in_time_and_then_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Liveness counts from when the batch began, also when nothing else waits; then it is restarted."""
+    monkeypatch.setattr(consumer_module, "WATCH_EVERY_S", 0.01)
+    monkeypatch.setattr(consumer_module, "STUCK_AFTER_S", 0.1)
+    monkeypatch.setattr(consumer_module, "HUNG_AFTER_S", 0.2)
+    stage, hangs = Stage(), asyncio.Event()
+
+    async def never(_records: Sequence[Record]) -> None:
+        await hangs.wait()
+
+    stage.consumer._handle = never
+    stage.consumer._client = lambda: None
+    await stage.gate.on_partitions_assigned([TP])
+    began_s = asyncio.get_running_loop().time()
+    tasks = [asyncio.create_task(stage.batch(0)), asyncio.create_task(stage.consumer.watch())]
+    async with asyncio.timeout(5):
+        while stage.health.alive().is_well:
+            await asyncio.sleep(0.005)
+        assert asyncio.get_running_loop().time() - began_s >= 0.09
+        assert stage.crashes == []
+        while not stage.crashes:
+            await asyncio.sleep(0.005)
+    assert "consumer of incidents: a batch" in stage.crashes[0]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
