@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from services.runtime.database import Database
 from services.runtime.migrations import upgrade
+from tests.support.postgres import PostgresCluster, create_database, database_url, fresh_database, run_sql
 
 
 def migrated(url: str, service: str) -> str:
@@ -19,13 +23,21 @@ def migrated(url: str, service: str) -> str:
         file = Path(address.database)
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(empty(service))
+            file.write_bytes(_file(service))
     return url
 
 
+@asynccontextmanager
+async def migrated_database(cluster: PostgresCluster, service: str) -> AsyncIterator[str]:
+    """Give the URL of a database with the service's schema, nothing left to migrate; dropped at the end."""
+    if service not in cluster.templates:
+        cluster.templates[service] = await _template(cluster, service)
+    async with fresh_database(cluster, cluster.templates[service]) as url:
+        yield url
+
+
 @cache
-def empty(service: str) -> bytes:
-    """Return a service's SQLite file as its migrations leave it."""
+def _file(service: str) -> bytes:
     engine = sa.create_engine("sqlite://")
     with engine.begin() as conn:
         upgrade(conn, service)
@@ -35,3 +47,13 @@ def empty(service: str) -> bytes:
         laid = memory.serialize()
     engine.dispose()
     return laid
+
+
+async def _template(cluster: PostgresCluster, service: str) -> str:
+    name = await create_database(cluster)
+    url = database_url(cluster, name)
+    await run_sql(url, f"CREATE SCHEMA {service}")
+    db = Database(url, schema=service)
+    await db.migrate(service)
+    await db.close()
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import glob
 import os
 import pwd
@@ -31,10 +32,12 @@ class PostgresCluster:
 
     Attributes:
         url: Of a superuser, into the database ``postgres``.
+        templates: Databases to copy, by what is in them.
     """
 
     def __init__(self, url: str, folder: Path | None, port: int = 0, *, fsync: bool = False) -> None:
         self.url = url
+        self.templates: dict[str, str] = {}
         self._fsync = fsync
         self._folder = folder
         self._port = port
@@ -111,7 +114,12 @@ def postgres_cluster(*, fsync: bool = False) -> Iterator[PostgresCluster]:
     """
     outside = os.environ.get(OUTSIDE)
     if outside:
-        yield PostgresCluster(outside, None)
+        cluster = PostgresCluster(outside, None)
+        try:
+            yield cluster
+        finally:
+            for name in cluster.templates.values():
+                asyncio.run(run_sql(cluster.url, f"DROP DATABASE {name} WITH (FORCE)"))
         return
     folder = Path(tempfile.mkdtemp(prefix="municipio-postgres-", dir="/tmp"))
     password = secrets.token_hex(12)
@@ -153,15 +161,25 @@ def _watchdog(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def fresh_database(cluster: PostgresCluster) -> AsyncIterator[str]:
-    """Give the URL of an empty database of the server; dropped at the end."""
-    name = f"municipio_test_{secrets.token_hex(6)}"
-    await run_sql(cluster.url, f"CREATE DATABASE {name}")
+async def fresh_database(cluster: PostgresCluster, template: str = "template1") -> AsyncIterator[str]:
+    """Give the URL of a copy of ``template``, which is empty by default; dropped at the end."""
+    name = await create_database(cluster, template)
     try:
-        yield make_url(cluster.url).set(database=name).render_as_string(hide_password=False)
+        yield database_url(cluster, name)
     finally:
         await run_sql(cluster.url, f"DROP DATABASE {name} WITH (FORCE)")
         await _drop_roles(cluster.url, name)
+
+
+async def create_database(cluster: PostgresCluster, template: str = "template1") -> str:
+    """Make a database and return its name."""
+    name = f"municipio_test_{secrets.token_hex(6)}"
+    await run_sql(cluster.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
+
+
+def database_url(cluster: PostgresCluster, name: str) -> str:
+    return make_url(cluster.url).set(database=name).render_as_string(hide_password=False)
 
 
 async def run_sql(url: str, statement: str) -> list[asyncpg.Record]:

@@ -15,8 +15,8 @@ from services.runtime.clock import HandClock
 from services.runtime.database import Database
 from services.runtime.outbox import Outgoing
 from services.runtime.publishing import PublishFailed
-from tests.support.migrated import migrated
-from tests.support.postgres import PostgresCluster, fresh_database, postgres, run_sql
+from tests.support.migrated import migrated, migrated_database
+from tests.support.postgres import PostgresCluster, postgres
 
 __all__ = ["postgres"]
 
@@ -86,10 +86,8 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Da
         await database.close()
         return
     cluster: PostgresCluster = request.getfixturevalue("postgres")
-    async with fresh_database(cluster) as url:
-        await run_sql(url, "CREATE SCHEMA ingest")
+    async with migrated_database(cluster, "ingest") as url:
         database = Database(url, schema="ingest")
-        await database.migrate("ingest")
         yield database
         await database.close()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.triage.settings import SERVICE
-from tests.support.postgres import PostgresCluster, fresh_database, postgres, run_sql
+from tests.support.migrated import migrated_database
+from tests.support.postgres import PostgresCluster, postgres
 
 __all__ = ["postgres"]
 
@@ -20,6 +21,5 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
         yield f"sqlite:///{tmp_path}/triage.sqlite"
         return
     cluster: PostgresCluster = request.getfixturevalue("postgres")
-    async with fresh_database(cluster) as fresh:
-        await run_sql(fresh, f"CREATE SCHEMA {SERVICE}")
+    async with migrated_database(cluster, SERVICE) as fresh:
         yield fresh
