@@ -26,6 +26,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureCluster]
     """One node with every topic, made by the one who keeps them."""
     with secure_cluster(tmp_path_factory.mktemp("kafka") / "secure", nodes=(1,)) as cluster:
         assert asyncio.run(ensure_topics(cluster.access(KEEPER))) == []
+        cluster.until_whole()
         yield cluster
 
 
@@ -52,11 +53,12 @@ async def test_a_service_writes_only_what_it_produces(cluster: SecureCluster, se
 async def test_a_service_reads_only_what_it_consumes(cluster: SecureCluster) -> None:
     """Ingest learns of incidents; of readings, once published, it has nothing to learn."""
     ingest = cluster.access("ingest")
-    await _joins(ingest, INCIDENTS.name, "ingest.incidents")
+    assert await may_write(cluster.access("triage"), INCIDENTS.name)
+    await _reads(ingest, INCIDENTS.name, "ingest.incidents")
     with pytest.raises(TopicAuthorizationFailedError):
-        await _joins(ingest, READINGS.name, "ingest.readings")
+        await _reads(ingest, READINGS.name, "ingest.readings")
     with pytest.raises(GroupAuthorizationFailedError):
-        await _joins(ingest, INCIDENTS.name, "notify.incidents")
+        await _reads(ingest, INCIDENTS.name, "notify.incidents")
 
 
 async def test_nobody_comes_in_without_a_password(cluster: SecureCluster) -> None:
@@ -66,11 +68,13 @@ async def test_nobody_comes_in_without_a_password(cluster: SecureCluster) -> Non
             await may_write(stranger, READINGS_EXTERNAL.name)
 
 
-async def _joins(kafka: KafkaAccess, topic: str, group: str) -> None:
+async def _reads(kafka: KafkaAccess, topic: str, group: str) -> None:
+    """Return once a record of the topic was read."""
     consumer = AIOKafkaConsumer(topic, **kafka.client(), group_id=group, auto_offset_reset="earliest")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await consumer.start()
-            await consumer.getmany(timeout_ms=500)
+            while not await consumer.getmany(timeout_ms=500):
+                pass
     finally:
         await consumer.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -22,6 +23,7 @@ import pytest
 
 from municipio import decisions
 from municipio.client import Client
+from municipio.errors import DependencyDown
 from municipio.keyring import operator_key_file
 from municipio.ports import Ports
 from municipio.replay import Summary, Target, run
@@ -109,8 +111,7 @@ def disturb(stack: Stack, client: Client) -> int:
     wait_until(client, DECIDED_AFTER_H)
     report(stack, client)
     key = decisions.read_key(operator_key_file(stack.copy.keys, TOWN, "ana"))
-    found = client.items("triage", "/admin/v1/incidents", municipality=TOWN, state="open")
-    hazard = min((each for each in found if each["kind"] == "hazard"), key=lambda each: each["level"])
+    hazard = open_hazard(client)
     # The second is refused: nobody lowers what is still in danger below a level that stands, nor twice.
     for fields in ({"verb": Verb.RAISE, "level": 4}, {"verb": Verb.RAISE, "level": 2}):
         said = {**fields, "incident_id": hazard["incident_id"], "reason": "ensayo"}
@@ -118,6 +119,18 @@ def disturb(stack: Stack, client: Client) -> int:
         decisions.hand_over(client, TOWN, decisions.signed(decision, TOWN, key))
         decisions.ruling_of(client, TOWN, decision.decision_id)
     return killed
+
+
+def open_hazard(client: Client) -> Json:
+    """Return the mildest that is open, as soon as triage is back and knows one."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(DependencyDown):
+            found = client.items("triage", "/admin/v1/incidents", municipality=TOWN, state="open")
+            if hazards := [each for each in found if each["kind"] == "hazard"]:
+                return min(hazards, key=lambda each: int(each["level"]))
+        time.sleep(0.1)
+    pytest.fail("no hazard is open")
 
 
 def report(stack: Stack, client: Client) -> None:

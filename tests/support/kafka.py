@@ -21,6 +21,7 @@ from municipio.topics import ensure_topics
 from services.runtime.kafka_access import KafkaAccess
 
 OUTSIDE = "MUNICIPIO_KAFKA_BOOTSTRAP"
+START_WITHIN_S = 90.0  # of a machine that runs several at a time
 
 
 class KafkaCluster:
@@ -45,7 +46,7 @@ class KafkaCluster:
             return
         self._broker.prepare()
         self._process = subprocess.Popen(self._broker.command(), stdout=subprocess.DEVNULL)
-        wait_until_open(self._broker, self._process)
+        wait_until_open(self._broker, self._process, within_s=START_WITHIN_S)
 
     def stop(self, *, within_s: float = 15.0) -> None:
         """Ask the broker to end, as an operator would."""

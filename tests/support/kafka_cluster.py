@@ -222,7 +222,7 @@ def _settings(voters: str, password: str, copies: int) -> dict[str, str]:
 
 async def may_write(kafka: KafkaAccess, topic: str) -> bool:
     """Say whether this principal's record is taken."""
-    producer = AIOKafkaProducer(**kafka.client(), request_timeout_ms=15_000)
+    producer = AIOKafkaProducer(**kafka.client(), request_timeout_ms=60_000)
     await producer.start()
     try:
         await producer.send_and_wait(topic, b"{}", key=b"a")
