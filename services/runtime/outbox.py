@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +45,38 @@ class Outgoing:
         if self.partition is not None:
             return f"{self.topic}#{self.partition}"
         return f"{self.topic}/{self.key if self.key is not None else self.envelope.id}"
+
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Return the headers with which it is published."""
+        return self.envelope.headers()
+
+
+class Stored(Outgoing):
+    """A record as its row holds it: published with the headers that were kept, opened when asked."""
+
+    __slots__ = ("_hold", "_packed")
+    _hold: str
+    _packed: bytes
+
+    def __init__(self, row: Sequence[Any]) -> None:
+        _seq, topic, key, partition, lane, hold, packed, value = row
+        for name, said in zip(
+            ("topic", "key", "partition", "lane", "_hold", "_packed", "value"),
+            (topic, key, partition, Lane(lane), hold, packed, value),
+            strict=True,
+        ):
+            object.__setattr__(self, name, said)
+
+    @property
+    def envelope(self) -> Envelope:
+        return Envelope.parse(unpack_headers(self._packed))
+
+    @property
+    def hold(self) -> str:
+        return self._hold
+
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        return unpack_headers(self._packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +192,12 @@ class Outbox:
         """Return unpublished dead letters, or all others, in the order of lane and acceptance."""
         t = self._table
         which = t.c.lane >= Lane.DEAD_LETTERS if dead else t.c.lane < Lane.DEAD_LETTERS
-        wanted = (
-            sa.select(t).where(t.c.published_at.is_(None), which).order_by(t.c.lane, t.c.seq).limit(limit)
-        )
+        kept = (t.c.seq, t.c.topic, t.c.key, t.c.partition, t.c.lane, t.c.hold, t.c.headers, t.c.value)
+        unpublished = sa.select(*kept).where(t.c.published_at.is_(None), which)
+        wanted = unpublished.order_by(t.c.lane, t.c.seq).limit(limit)
         if held:
             wanted = wanted.where(t.c.hold.not_in(held))
-        return [_pending(row) for row in (await conn.execute(wanted)).mappings()]
+        return [Pending(row[0], Stored(tuple(row))) for row in await conn.execute(wanted)]
 
     async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:
         t = self._table
@@ -238,15 +271,12 @@ def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
     return json.dumps([[name, raw.decode("utf-8", "backslashreplace")] for name, raw in headers]).encode()
 
 
+_unpack = msgspec.json.Decoder(list[tuple[str, str]]).decode
+
+
 def unpack_headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
     """Return headers as Kafka carries them."""
-    return tuple((name, text.encode()) for name, text in json.loads(packed))
-
-
-def _pending(row: sa.RowMapping) -> Pending:
-    envelope = Envelope.parse(unpack_headers(row["headers"]))
-    outgoing = Outgoing(row["topic"], row["key"], envelope, row["value"], Lane(row["lane"]), row["partition"])
-    return Pending(row["seq"], outgoing)
+    return tuple([(name, text.encode()) for name, text in _unpack(packed)])
 
 
 def _chunks(ids: list[Any], size: int) -> list[list[Any]]:

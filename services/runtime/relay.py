@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -24,7 +25,7 @@ from services.runtime.wakeups import listen
 log = structlog.get_logger()
 
 SWEEP_S = 0.25
-BATCH = 500
+BATCH = 2000
 PAUSE_S = 0.25
 PAUSE_S_MAX = 2.0
 HELD_MAX = 500
@@ -164,6 +165,8 @@ class Relay:
 
     def _groups(self, rows: Sequence[Row]) -> list[list[Row]]:
         """Split a round: the unsuspected together, then every suspect key by itself."""
+        if not len(self._held):
+            return [list(rows)] if rows else []
         together: list[Row] = []
         alone: dict[str, list[Row]] = {}
         for row in rows:
@@ -199,8 +202,8 @@ class Relay:
                 mine = [row[1] for row in done if row[0] is source]
                 if mine:
                     await source.mark(conn, mine, at)
-        for _, each in done:
-            metrics.PUBLISHED.labels(each.outgoing.topic).inc()
+        for topic, count in Counter(row[1].outgoing.topic for row in done).items():
+            metrics.PUBLISHED.labels(topic).inc(count)
 
     async def _send(self, batch: Sequence[Outgoing]) -> list[PublishFailed | None]:
         try:
