@@ -58,8 +58,8 @@ def ours(ground: Ground, *, posts: int, rows: int, connections: int) -> Measured
         "RELAY": "inside",
     }
     admin = {"Authorization": f"Bearer {token}"}
-    with _running(["services.ingest"], folder / "ingest.log", told) as process:
-        _until_ready(f"{url}/readyz", process, folder / "ingest.log")
+    with running_program(["services.ingest"], folder / "ingest.log", told) as process:
+        until_ready(f"{url}/readyz", process, folder / "ingest.log")
         asked = {"municipality": town.id, "name": "bench"}
         key = httpx.post(f"{url}/admin/v1/keys", json=asked, headers=admin, timeout=10).json()["key"]
         with watch(process.pid) as cost:
@@ -73,8 +73,8 @@ def bare(ground: Ground, *, posts: int, rows: int, connections: int) -> Measured
     town: WrittenTown = ground.kept["town"]
     (port,) = free_ports(1)
     url, log = f"http://127.0.0.1:{port}", ground.folder / "bare-door.log"
-    with _running(["bench.baselines.door", "--port", str(port)], log, {}) as process:
-        _until_ready(f"{url}/readyz", process, log)
+    with running_program(["bench.baselines.door", "--port", str(port)], log, {}) as process:
+        until_ready(f"{url}/readyz", process, log)
         with watch(process.pid) as cost:
             done = _flooded(url, "none", town.sensors, posts=posts, rows=rows, connections=connections)
     return _measured(done, cost.cpu_s, cost.peak_rss_mb, posts * rows, {})
@@ -113,7 +113,10 @@ def _measured(done: Json, cpu_s: float, peak_mb: float, expected: int, more: Map
 
 
 @contextmanager
-def _running(words: Sequence[str], log: Path, told: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running_program(
+    words: Sequence[str], log: Path, told: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module of ours with these settings; it is told to end, and is gone, when the block ends."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("MUNICIPIO_")}
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -134,7 +137,7 @@ def _running(words: Sequence[str], log: Path, told: Mapping[str, str]) -> Iterat
             process.wait()
 
 
-def _until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     until_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until_s and process.poll() is None:
         try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.support.kafka import KafkaCluster, kafka_cluster
 from tests.support.postgres import PostgresCluster, postgres_cluster
+
+T = TypeVar("T")
 
 
 class Ground:
@@ -33,6 +35,10 @@ class Ground:
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held.close()
+
+    def hold(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context that lasts as long as the ground."""
+        return self._held.enter_context(context)
 
     @cached_property
     def folder(self) -> Path:

@@ -16,6 +16,10 @@ MODULES: Final = (
     "triage_two_processes",
     "ingest_single_vs_bare",
     "ingest_batch_vs_bare",
+    "relay_vs_producer",
+    "latency_idle",
+    "latency_idle_postgres",
+    "latency_loaded",
 )
 """In the order in which they run."""
 
