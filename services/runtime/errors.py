@@ -10,6 +10,7 @@ RuntimeFault
 ├── Refused                   this record goes to the dead letters, the partition goes on
 │   ├── Unsigned              an authority topic, no signature: an attack, audited and paged
 │   └── Forged                an authority topic, a signature that does not hold
+├── ParkingFull               too much waits for what is not known: answer whoever asked, keep no more
 ├── OursMalformed             our own topic carries what we cannot read: that consumer stops for good
 ├── AlreadyRunning            a second process on the same SQLite file
 └── WrongSetting              the process cannot start, the message names the setting
@@ -94,6 +95,10 @@ class Forged(Refused):
 
     def __init__(self, detail: str) -> None:
         super().__init__("signature.forged", detail)
+
+
+class ParkingFull(RuntimeFault):
+    """As many records wait as are kept, for one thing or in all."""
 
 
 class OursMalformed(RuntimeFault):

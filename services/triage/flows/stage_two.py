@@ -14,6 +14,7 @@ from schemas.events.decisions import CoordinatorDecided, DecisionRuled
 from schemas.events.reports import ReportJudged
 from schemas.vocabulary import Ruling
 from services.runtime.clock import Clock
+from services.runtime.errors import ParkingFull
 from services.runtime.outbox import Outbox
 from services.runtime.parking import Parking
 from services.runtime.records import Record, envelope_of
@@ -117,9 +118,15 @@ class StageTwo:
     ) -> None:
         now = self.clock.now()
         due_at = now + self.decision_waits
-        is_new = await self.parking.park(
-            conn, municipality, event.incident_id, event.decision_id, record, now, due_at
-        )
+        try:
+            is_new = await self.parking.park(
+                conn, municipality, event.incident_id, event.decision_id, record, now, due_at
+            )
+        except ParkingFull as full:
+            log.warning("triage.decision_not_parked", decision_id=event.decision_id, reason=str(full))
+            why = reason("decision.too_many_wait", incident=event.incident_id)
+            await self._answer(conn, municipality, event, Ruled(Ruling.REFUSED, (why,)), record)
+            return
         if is_new:
             await self.timers.set(conn, municipality, WAITS, event.decision_id, event.incident_id, due_at)
             log.warning(

@@ -263,6 +263,18 @@ async def test_decision_about_an_unknown_incident_waits_then_expires(desk: Desk)
     assert answer["ruling"] == "expired"
 
 
+async def test_one_decision_too_many_about_the_unknown_is_refused_aloud(desk: Desk) -> None:
+    """A bound is no silent drop; what waits already is not refused when it is read again."""
+    desk.app.parking._per_key_most = 2
+    decisions = [decision("no-such-incident", Verb.CLOSE, decision_id=f"d-{n}") for n in (1, 2, 3)]
+    for each in [*decisions, decisions[0]]:
+        await desk.decide("villa", each)
+    (answer,) = await desk.published("decision.ruled")
+    assert (answer["decision_id"], answer["ruling"]) == ("d-3", "refused")
+    assert answer["reasons"][0]["code"] == "decision.too_many_wait"
+    assert len(await rows(desk, tables.runtime.parked)) == 2
+
+
 async def test_decision_that_came_before_its_incident_is_taken_up_with_it(desk: Desk, tmp_path: Path) -> None:
     """Topics keep no order between them."""
     other = Desk(tmp_path / "other", [load(tmp_path / "other", confirm=2)])
