@@ -63,7 +63,7 @@ def ours(ground: Ground, *, posts: int, rows: int, connections: int) -> Measured
         asked = {"municipality": town.id, "name": "bench"}
         key = httpx.post(f"{url}/admin/v1/keys", json=asked, headers=admin, timeout=10).json()["key"]
         with watch(process.pid) as cost:
-            done = _flooded(url, key, town.sensors, posts=posts, rows=rows, connections=connections)
+            done = flooded(url, key, town.sensors, posts=posts, rows=rows, connections=connections)
             behind_s = _until_published(f"{url}/admin/v1/quiescence", admin)
     return _measured(done, cost.cpu_s, cost.peak_rss_mb, posts * rows, {"published_after_s": behind_s})
 
@@ -76,7 +76,7 @@ def bare(ground: Ground, *, posts: int, rows: int, connections: int) -> Measured
     with running_program(["bench.baselines.door", "--port", str(port)], log, {}) as process:
         until_ready(f"{url}/readyz", process, log)
         with watch(process.pid) as cost:
-            done = _flooded(url, "none", town.sensors, posts=posts, rows=rows, connections=connections)
+            done = flooded(url, "none", town.sensors, posts=posts, rows=rows, connections=connections)
     return _measured(done, cost.cpu_s, cost.peak_rss_mb, posts * rows, {})
 
 
@@ -99,7 +99,7 @@ def said(done: subprocess.CompletedProcess[str]) -> Json:
     return answer
 
 
-def _flooded(url: str, key: str, gauges: Sequence[str], **more: int) -> Json:
+def flooded(url: str, key: str, gauges: Sequence[str], **more: int) -> Json:
     command = post("flood", url, key, gauges, **more)
     return said(
         subprocess.run(command, capture_output=True, text=True, timeout=DONE_WITHIN_S, check=False, cwd=ROOT)

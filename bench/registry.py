@@ -20,6 +20,11 @@ MODULES: Final = (
     "latency_idle",
     "latency_idle_postgres",
     "latency_loaded",
+    "backtest_vs_loop",
+    "memory_at_rest",
+    "run_to_ready",
+    "restart_to_decision",
+    "report_after_outage",
 )
 """In the order in which they run."""
 
