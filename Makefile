@@ -47,7 +47,7 @@ demo: setup ## The same night without waiting for anyone; the last line is its J
 test: setup packages-test ## Run every test, on real Kafka and real PostgreSQL
 	@$(RUN) -m pytest -n 3 --dist loadgroup
 
-check: setup ## Format, lint, types, import contracts, message contracts
+check: setup ## Format, lint, types, import contracts, message contracts, documentation examples
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
@@ -55,6 +55,7 @@ check: setup ## Format, lint, types, import contracts, message contracts
 	$(RUN) -m schemas.export --check
 	$(RUN) -m schemas.compat
 	$(RUN) -m docs.generate --check
+	$(RUN) -m docs.examples
 
 chaos: setup packages-test ## Kill processes under load and count what is lost; F=R1,R3 SCALE=ci|night
 	@exec $(RUN) -m tests.chaos $(if $(F),--faults $(F)) --scale $(SCALE)

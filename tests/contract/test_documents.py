@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 
-from docs import generate
+from docs import examples, generate
 
 SERVICES = ("console", "door", "ingest", "notify", "triage")
 
@@ -32,3 +32,44 @@ def test_every_link_of_the_flow_leads_to_a_handler() -> None:
     assert [] == [
         path.name for path in handlers if f"{path.parent.parent.name}/handlers/{path.name}" not in drawn
     ]
+
+
+@pytest.mark.parametrize(
+    "page", examples.documents(), ids=lambda page: str(page.path.relative_to(examples.ROOT))
+)
+def test_what_a_page_shows_is_there(page: examples.Document) -> None:
+    """Commands, options, targets, files, settings and JSON of every page."""
+    assert [] == examples.faults(page)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("`municipio flee`", "there is no command 'flee'"),
+        ("```\n.venv/bin/municipio keys create red --colour blue\n```", "there is no option --colour"),
+        ("`make coffee`", "no such target"),
+        ("[here](docs/nowhere.md)", "no such file"),
+        ("`services/nowhere.py`", "no such file"),
+        ("`MUNICIPIO_NO_SUCH_THING`", "does not explain it"),
+        ("```json\n{\n```", "JSON block"),
+        ('```json reading.published\n{"sensor_id": "g-1"}\n```', "JSON block reading.published"),
+        ("```json no.such_event\n{}\n```", "JSON block no.such_event"),
+    ],
+)
+def test_what_is_not_there_is_found(text: str, fault: str) -> None:
+    """One page with one untruth of each kind."""
+    (found,) = examples.faults(examples.Document(examples.ROOT / "page.md", text))
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`municipio keys create red --reports`",
+        "Escriba `municipio` y la orden.",
+        "`docs/adr/`",
+        "`make check`",
+    ],
+)
+def test_what_is_there_is_no_fault(text: str) -> None:
+    assert [] == examples.faults(examples.Document(examples.ROOT / "page.md", text))
