@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -102,8 +103,8 @@ def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings)
     """
     form = profile or CANONICAL
     with ExitStack() as stack:
-        streams = [_in_order(_rows(path, form, findings), stack) for path in files]
-        yield from heapq.merge(*streams, key=_played_at)
+        streams = [_played(path, form, findings, stack) for path in files]
+        yield from streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_played_at)
 
 
 def in_file_order(path: Path, profile: Profile | None, findings: Findings) -> Iterator[Recorded]:
@@ -119,6 +120,45 @@ def _played_at(reading: Recorded) -> tuple[object, ...]:
     """Order by time, then by what is said: a file that was shuffled plays the same."""
     said = reading.body
     return reading.at, said["observed_at"], said["sensor_id"], said["property"], said["value"]
+
+
+def _played(path: Path, form: Profile, findings: Findings, stack: ExitStack) -> Iterator[Recorded]:
+    rows = _rows(path, form, findings)
+    if not _stands_in_order(path, form):
+        return _in_order(rows, stack)
+    same_time = groupby(rows, key=attrgetter("at"))
+    return (reading for _, together in same_time for reading in sorted(together, key=_played_at))
+
+
+def _stands_in_order(path: Path, form: Profile) -> bool:
+    """Say whether a file plays as it stands: times that are text of one form, never falling.
+
+    A look at one column costs a tenth of sorting an archive on the disk.
+    """
+    if form.observed_at.format is not None or form.observed_at.time_zone is not None:
+        return False
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=form.delimiter)
+            header = next(rows, [])
+            if form.received_at is not None and form.received_at.column in header:
+                return False
+            column = header.index(form.observed_at.column)
+            before = next(rows)[column]
+            shape = _shape(before)
+            for row in rows:
+                at = row[column]
+                if at < before or _shape(at) != shape:
+                    return False
+                before = at
+    except (OSError, UnicodeDecodeError, csv.Error, IndexError, ValueError, StopIteration):
+        return False  # Whatever is wrong with it is said when it is read.
+    return True
+
+
+def _shape(moment: str) -> tuple[int, str, str]:
+    """Return what two times must share to stand in the order of their texts."""
+    return len(moment), moment[len("2024-05-02") : len("2024-05-02T")], moment[len("2024-05-02T13:15:00") :]
 
 
 def _in_order(rows: Iterable[Recorded], stack: ExitStack) -> Iterator[Recorded]:

@@ -53,7 +53,7 @@ class Intake:
         return [_as_triage_reads(each, at) for each in self._numbered(offered)]
 
     def _judge(self, row: Recorded) -> judged.Reading | None:
-        reading = judged.normalise(row.body, row.at)
+        reading = judged.normalise_offered(judged.Offered(**row.body), row.at)
         if isinstance(reading, judged.Fault):
             self.taken.refuse(row, reading)
             return None

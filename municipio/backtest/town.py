@@ -90,9 +90,11 @@ class Town:
             self._operator.look(self.state.town, at)
 
     def _fold(self, each: Input) -> list[Change]:
-        if not isinstance(each, SensorTick):
+        if not isinstance(each, Reading | Tick):
             return fold(self.book, self.state, [each])[1]
-        watched = [each.sensor_id] if each.sensor_id in self.book.sensors else []
+        watched: Sequence[str] = self._watched
+        if isinstance(each, SensorTick):
+            watched = [each.sensor_id] if each.sensor_id in self.book.sensors else []
         out = fold_sensors(self.book, self.state.sensors, [each], watched)
         return [*out.changes, *decide_all(self.book, self.state.town, out.signals)]
 
