@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.chaos.campaign import PHONES, TOWN, Json, Order, Outcome, Scene, Trial, play
+from tests.chaos.campaign import PHONES, Json, Order, Outcome, Scene, Trial, play
 from tests.chaos.drain import drained, judge_door
+from tests.support.gather import carrier_ledger
 
 AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
 BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
@@ -31,14 +32,14 @@ async def _outages(scene: Scene) -> Outcome:
 
 async def _away(scene: Scene, away_s: float, outcome: Outcome) -> None:
     stack = scene.stack
-    answered = _answered(scene)
+    answered = await asyncio.to_thread(_answered, scene)
     began_s = time.monotonic()
     await asyncio.to_thread(stack.stop_broker)
     for name in STARTED_MEANWHILE:
         outcome.kills += bool(await asyncio.to_thread(stack.kill, name))
     await asyncio.sleep(max(SETTLED_S, away_s - (time.monotonic() - began_s)))
     before = _pids(scene)
-    outcome.facts["answered_meanwhile"] = _answered(scene) - answered
+    outcome.facts["answered_meanwhile"] = await asyncio.to_thread(_answered, scene) - answered
     await asyncio.to_thread(stack.start_broker)
     back_s = time.monotonic()
     outcome.fired += 1
@@ -55,8 +56,8 @@ def _pids(scene: Scene) -> dict[str, int]:
 
 
 def _answered(scene: Scene) -> int:
-    """Return how many answers by phone notify has taken."""
-    return len(scene.stack.client().items("notify", "/admin/v1/replies", municipality=TOWN, limit=2000))
+    """Return how many answers of phones the webhook door has taken."""
+    return sum(row["kind"] == "answer_taken" for row in carrier_ledger(scene.stack.urls["carrier"]))
 
 
 TRIAL = Trial(
