@@ -14,6 +14,7 @@ import structlog
 from services.ingest.app import SERVICE, App, ready
 from services.ingest.handlers.on_reading_published import TOPIC
 from services.ingest.inbound.consuming import TOPICS
+from services.ingest.inbound.pressure import MEASURE_EVERY_S
 from services.ingest.outbound.catalogue import read_catalogue
 from services.ingest.settings import IngestSettings
 from services.runtime import logging, process
@@ -29,6 +30,7 @@ from services.runtime.timers import make_scheduler
 log = structlog.get_logger()
 
 FORGET_EVERY_S = 600
+LOOK_AT_DISK_EVERY_S = 60
 CLOCK_EVERY_S = 5
 
 
@@ -96,6 +98,8 @@ def _scheduled(app: App, *, forgets: bool = True) -> Iterator[None]:
     jobs: list[tuple[Callable[[], Awaitable[object]], int]] = []
     if forgets:
         jobs.append((app.retention.enforce, FORGET_EVERY_S))
+        jobs.append((app.pressure.measure, MEASURE_EVERY_S))
+        jobs.append((app.disk.look, LOOK_AT_DISK_EVERY_S))
     if isinstance(app.clock, DatabaseClock):
         jobs.append((app.clock.refresh, CLOCK_EVERY_S))
     for job, every_s in jobs:

@@ -25,6 +25,7 @@ from services.ingest.inbound.doorkeeper import Doorkeeper
 from services.ingest.inbound.group_commit import GroupCommit
 from services.ingest.inbound.http_readings import readings_router
 from services.ingest.inbound.http_reports import ReportDoor, reports_router
+from services.ingest.inbound.pressure import Pressure
 from services.ingest.outbound import reports
 from services.ingest.outbound.retention import rules
 from services.ingest.outbound.source import BATCH, ReadingSource
@@ -34,6 +35,7 @@ from services.ingest.settings import IngestSettings
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
+from services.runtime.disk import Disk
 from services.runtime.errors import Retriable
 from services.runtime.health import Health
 from services.runtime.http import admin_guard, service_app
@@ -92,6 +94,8 @@ class App:
         self.group = GroupCommit(
             self._commit, lambda each: len(each.readings), waiting_most=settings.ingest_waiting_most
         )
+        self.pressure = Pressure(db, settings, lambda: self.group.busy)
+        self.disk = Disk(settings.data_dir)
         self.on_reading_published = OnReadingPublished(
             db,
             self.acceptance,
@@ -117,11 +121,17 @@ class App:
             return
         if topic != TOPIC:
             raise ValueError(f"ingest does not read topic {topic}")
+        self.pressure.admit()
         counts = await self.on_reading_published.handle(records)
         log.debug("ingest.records_taken", **counts)
 
     async def accept(self, delivery: Delivery) -> Counter[Outcome]:
-        """Take in one request's readings, in a commit shared with others; answer after it."""
+        """Take in one request's readings, in a commit shared with others; answer after it.
+
+        Raises:
+            QueueFull: Too much waits, or what is behind is full; nothing was stored.
+        """
+        self.pressure.admit()
         return await self.group.submit(delivery)
 
     async def report(self, handed: Handed) -> Taken:
@@ -193,6 +203,8 @@ class App:
             health=self.health,
             ticker=self.ticker if self.settings.relay == "inside" else None,
             waiting=lambda: self.group.busy,
+            pressure=self.pressure,
+            disk=self.disk,
         )
         http = service_app(SERVICE, self.health, REGISTRY)
         doorkeeper = Doorkeeper(self.db, self.wall)

@@ -3,6 +3,7 @@
 RuntimeFault
 ├── Retriable
 │   └── QueueFull           more requests wait than are taken: the source asks again later
+│       └── DoorClosed      what is behind the door is full: the broker's queue, the disk
 ├── KeyUsedTwice            409: one idempotency key, two reports
 └── RequestRefused          a request that is answered with a problem document
     ├── NotReadable         400, 413, 415: the body is no list of readings
@@ -17,6 +18,10 @@ from services.runtime.errors import Retriable, RuntimeFault
 
 class QueueFull(Retriable):
     """Nothing of this request was stored."""
+
+
+class DoorClosed(QueueFull):
+    """The message names the bounds that are reached."""
 
 
 class RequestRefused(RuntimeFault):

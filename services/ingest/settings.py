@@ -12,6 +12,8 @@ class IngestSettings(RuntimeSettings):
 
     Attributes:
         ingest_waiting_most: Readings that may wait for the database before a source is told to come again.
+        ingest_unpublished_most: Readings that may wait for the broker; above, the doors of readings close.
+        ingest_disk_free_mib: Room that readings leave on the disk for answers, reports and a clean stop.
         ingest_poison_most: Unreadable records a minute from one source; above, it is muted.
         ingest_raw_days: How long readings are kept one by one, to recognise repeats; then by the hour.
         ingest_quarantine_days: How long what a person never looked at is kept.
@@ -22,6 +24,8 @@ class IngestSettings(RuntimeSettings):
     """
 
     ingest_waiting_most: int = Field(default=50_000, ge=1)
+    ingest_unpublished_most: int = Field(default=5_000_000, ge=1)
+    ingest_disk_free_mib: int = Field(default=8, ge=0)
     ingest_poison_most: int = Field(default=100, ge=1)
     ingest_raw_days: int = Field(default=30, ge=2)
     ingest_quarantine_days: int = Field(default=30, ge=1)

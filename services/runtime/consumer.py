@@ -107,12 +107,14 @@ class Consumer:
         metrics.HANDLED.labels(self._topic).inc(count)
         if self._tries:
             self._tries = 0
+            metrics.TRIES.labels(self._topic).set(0)
             self._health.clear(self._part)
 
     async def _tries_later(self, err: Retriable) -> None:
         if isinstance(err, Fenced) and isinstance(self._gate, Ownership):
             self._gate.fenced()
         self._tries += 1
+        metrics.TRIES.labels(self._topic).set(self._tries)
         wait_s = pause_s(self._tries) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
         log.warning(
             "consumer.batch_postponed", topic=self._topic, reason=str(err), again_in_s=round(wait_s, 2)

@@ -29,4 +29,8 @@ TIMER_LATE = Histogram(
     registry=REGISTRY,
 )
 TIMER_FAILED = Counter("municipio_timer_failed", "Timers whose handler failed", ["kind"], registry=REGISTRY)
+TRIES = Gauge("municipio_consumer_tries", "Failures of a batch in a row", ["topic"], registry=REGISTRY)
+BOUND = Gauge("municipio_bound_ratio", "1 and above: this bound is reached", ["bound"], registry=REGISTRY)
+DISK_FREE = Gauge("municipio_disk_free_bytes", "Room left for the data folder", registry=REGISTRY)
+DISK_DAYS = Gauge("municipio_disk_days_until_full", "NaN: unknown, or nothing grows", registry=REGISTRY)
 FORGOTTEN = Counter("municipio_retention_rows", "Rows whose period is over", ["table"], registry=REGISTRY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from services.console.outbound import audit
+from services.runtime.bounds import of_process
 from services.runtime.http import RowCursor
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def admin_routes(app: App, guard: Any) -> APIRouter:
             "now": app.clock.now().isoformat(),
             "lag": await app.following.behind(),
             "outbox_oldest_s": {lane.name.lower(): age.total_seconds() for lane, age in ages.items()},
+            "bounds": of_process(),
             "dead_letters": dead,
             "attempts_on_authority": attacks,
         }

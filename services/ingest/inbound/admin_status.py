@@ -12,11 +12,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 
 from services.ingest.domain.sensors import Catalogue
+from services.ingest.inbound.pressure import Pressure
 from services.ingest.outbound import figures, history, quarantine, sources
 from services.ingest.outbound.ticks import Ticker, Told, last_tick
+from services.runtime.bounds import lags, of_process
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
+from services.runtime.disk import Disk
 from services.runtime.health import Health
 from services.runtime.http import Problem, RowCursor
 from services.runtime.outbox import Outbox
@@ -46,6 +49,8 @@ class Watch:
         health: Health,
         ticker: Ticker | None,
         waiting: Callable[[], int],
+        pressure: Pressure,
+        disk: Disk,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -56,6 +61,8 @@ class Watch:
         self._health = health
         self._ticker = ticker
         self._waiting = waiting
+        self._pressure = pressure
+        self._disk = disk
 
     async def quiescence(self) -> dict[str, Any]:
         """Say whether anything is under way. Ingest has no timers, so nothing is ever due."""
@@ -160,11 +167,14 @@ class Watch:
                 **{lane.name.lower(): age.total_seconds() for lane, age in ages.items()},
                 "readings": oldest,
             },
+            "lag": lags(),
             "unpublished": await self._relay.unpublished(),
             "dead_letters": dead,
             "sources": len(silent),
             "sources_silent": [each["sensor_id"] for each in silent if each["is_silent"]],
             "warnings": warnings,
+            "bounds": [*self._pressure.bounds(), *of_process()],
+            "disk": self._disk.as_json(),
         }
 
 

@@ -75,8 +75,8 @@ def readings_router(
             outcomes = await _accepted(accept, key, judged)
         except RequestRefused as refused:
             return problem(refused.status, refused.title, refused.detail)
-        except QueueFull:
-            return problem(503, "Too much waits", "nothing of this request was stored; send it again")
+        except QueueFull as full:
+            return problem(503, "Too much waits", f"nothing of this request was stored: {full}")
         return _answer(judged, outcomes)
 
     return router

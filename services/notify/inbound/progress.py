@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from services.notify.outbound import views
+from services.runtime.bounds import lags, of_process
 
 if TYPE_CHECKING:
     from services.notify.app import App
@@ -67,6 +68,7 @@ async def status(app: App) -> Json:
         "troubles": report.troubles,
         "now": now.isoformat(),
         "outbox_oldest_s": {lane.name.lower(): age.total_seconds() for lane, age in ages.items()},
+        "lag": lags(),
         "oldest_undelivered_s": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "messages_waiting": messages,
         "messages_overdue": overdue,
@@ -75,6 +77,7 @@ async def status(app: App) -> Json:
         "answers_failed": failed,
         "late_timers": late,
         "door_connected": app.pull.is_connected if app.pull else False,
+        "bounds": of_process(),
         "municipalities": towns,
         **waiting,
     }

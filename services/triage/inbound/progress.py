@@ -7,9 +7,9 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.topics import DECISIONS, READINGS
+from services.runtime.bounds import Bound, lags, of_process
 from services.runtime.clock import TownClock
-from services.runtime.metrics import REGISTRY
+from services.runtime.parking import TOWN_MOST
 from services.triage.domain.silence import next_deadline
 
 if TYPE_CHECKING:
@@ -58,13 +58,16 @@ async def status(app: App) -> Json:
         ages = await app.outbox.ages(conn)
         dead, attacks = await app.dead_letters.count(conn), await app.audit.count(conn)
         late = await app.timers.overdue(conn)
+        waiting = await app.parking.waiting(conn)
+    parked = Bound("decisions_parked", waiting, TOWN_MOST, "a decision more is answered: refused")
     return {
         "schema": "municipio/service-status/1",
         "service": "triage",
         "ready": report.is_well,
         "troubles": report.troubles,
         "now": app.clock.now().isoformat(),
-        "lag": {topic: _lag(topic) for topic in (READINGS.name, DECISIONS.name)},
+        "lag": lags(),
+        "bounds": [parked.as_json(), *of_process()],
         "outbox_oldest_s": {lane.name.lower(): age.total_seconds() for lane, age in ages.items()},
         "dead_letters": dead,
         "attempts_on_authority": attacks,
@@ -73,12 +76,6 @@ async def status(app: App) -> Json:
         "silent_sensors": _silent(app),
         "ticks": {str(part): tick.isoformat() for part, tick in sorted(app.cache.last_tick.items())},
     }
-
-
-def _lag(topic: str) -> int | None:
-    """Return how many records are not yet handled, as the consumer last saw; None before it looked."""
-    lag = REGISTRY.get_sample_value("municipio_consumer_lag_records", {"topic": topic})
-    return None if lag is None else int(lag)
 
 
 def _behind(app: App, now: datetime) -> list[int]:
