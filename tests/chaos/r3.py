@@ -57,7 +57,8 @@ def _pids(scene: Scene) -> dict[str, int]:
 
 def _answered(scene: Scene) -> int:
     """Return how many answers of phones the webhook door has taken."""
-    return sum(row["kind"] == "answer_taken" for row in carrier_ledger(scene.stack.urls["carrier"]))
+    ledger = carrier_ledger(scene.stack.urls["carrier"])
+    return sum(row["kind"] == "answer_taken" and row["taken"] for row in ledger)
 
 
 TRIAL = Trial(
