@@ -172,6 +172,11 @@ class Watch:
             "dead_letters": dead,
             "sources": len(silent),
             "sources_silent": [each["sensor_id"] for each in silent if each["is_silent"]],
+            "silent_s": {
+                f"{each['municipality']}/{each['sensor_id']}": each["age_s"]
+                for each in silent
+                if each["is_silent"]
+            },
             "warnings": warnings,
             "bounds": [*self._pressure.bounds(), *of_process()],
             "disk": self._disk.as_json(),

@@ -126,6 +126,34 @@ def test_status_tells_down_from_not_ready(services: StubServices, municipio: Mun
     assert (1, False) == (code, json.loads(out)["ready"])
 
 
+def test_status_says_what_is_at_its_bound_and_when_the_disk_is_full(
+    services: StubServices, municipio: Municipio
+) -> None:
+    """Unknown days are no number; the fewest known ones count."""
+    bound = {
+        "name": "disk_reserve",
+        "value": 1.5,
+        "most": 1,
+        "is_met": True,
+        "effect": "503 with Retry-After",
+    }
+    fine = bound | {"name": "readings_waiting", "value": 0, "is_met": False}
+    said = {"disk": {"days_until_full": 12.5}, "bounds": [bound, fine], "lag": {"reports": 3}}
+    services.on("GET", "/admin/v1/status", said)
+    services.on("GET", "/readyz", {})
+    found = json.loads(municipio("status", "--json")[1])
+    assert (found["days_until_disk_full"], found["ready"]) == (12.5, True)
+    assert {each["name"] for each in found["bounds_reached"]} == {"disk_reserve"}
+    _, out, _ = municipio("status")
+    assert "days until the disk is full: 12.5" in out
+    assert "AT ITS BOUND ingest disk_reserve: 1.5 of 1\n  503 with Retry-After" in out
+    assert "readings_waiting" not in out
+
+    services.on("GET", "/admin/v1/status", {"disk": {"days_until_full": None}})
+    assert json.loads(municipio("status", "--json")[1])["days_until_disk_full"] is None
+    assert "days until the disk is full: —" in municipio("status")[1]
+
+
 def test_status_with_a_service_down(
     services: StubServices, municipio: Municipio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
