@@ -8,13 +8,13 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bench.baselines.rule import ROWS
 from bench.cost import watch
-from bench.door import ROOT, Json, said
+from bench.door import MUNICIPIO, ROOT, Json, said
 from bench.ground import Ground
 from bench.harness import Benchmark, Measured, NotMeasured
 from tests.support.towns import write_town
@@ -68,7 +68,7 @@ def _river(chance: random.Random) -> Iterator[float]:
 
 def ours(ground: Ground) -> Measured:
     """Time the whole command, its start included."""
-    command = ["municipio.cli", "backtest", str(ground.kept["archive"]), "--json"]
+    command = [MUNICIPIO, "backtest", str(ground.kept["archive"]), "--json"]
     measured, answer = _timed([*command, "--municipality", str(ground.kept["town"])])
     moved = {
         (row["sensor_id"], row["observed_at"])
@@ -82,19 +82,19 @@ def ours(ground: Ground) -> Measured:
 
 
 def bare(ground: Ground) -> Measured:
-    measured, answer = _timed(["bench.baselines.archive", str(ground.kept["archive"])])
+    measured, answer = _timed([sys.executable, "-m", "bench.baselines.archive", str(ground.kept["archive"])])
     if answer["readings"] != COUNT or ground.kept.get("moved", answer["changes"]) != answer["changes"]:
         raise NotMeasured(f"the loop found {answer['changes']} changes, the backtest {ground.kept['moved']}")
     return measured
 
 
-def _timed(words: Sequence[str]) -> tuple[Measured, Json]:
+def _timed(words: list[str]) -> tuple[Measured, Json]:
     """Run a program of ours on one core."""
     core = {min(os.sched_getaffinity(0))}
     began_s = time.monotonic()
     with (
         subprocess.Popen(
-            [sys.executable, "-m", *words],
+            words,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -105,7 +105,7 @@ def _timed(words: Sequence[str]) -> tuple[Measured, Json]:
     ):
         out, err = process.communicate(timeout=DONE_WITHIN_S)
     took_s = time.monotonic() - began_s
-    answer = said(subprocess.CompletedProcess(["", "-m", words[0]], process.returncode, out, err))
+    answer = said(subprocess.CompletedProcess(["", "", words[0]], process.returncode, out, err))
     return Measured(COUNT / took_s, COUNT, cost.cpu_s, cost.peak_rss_mb), answer
 
 

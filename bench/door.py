@@ -28,6 +28,7 @@ READY_WITHIN_S: Final = 60.0
 DONE_WITHIN_S: Final = 240.0
 PUBLISHED_WITHIN_S: Final = 120.0
 ROOT: Final = Path(__file__).parent.parent
+MUNICIPIO: Final = str(Path(sys.executable).parent / "municipio")
 Json = dict[str, Any]  # Any: a JSON document
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import Final
 
 from bench.cost import watch
-from bench.door import ROOT
+from bench.door import MUNICIPIO, ROOT
 from bench.ground import Ground
 from bench.harness import Benchmark, Measured, NotMeasured
 from municipio.ports import free_ports
@@ -27,7 +26,7 @@ def ours(ground: Ground) -> Measured:
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("MUNICIPIO_")}
     began_s = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-m", "municipio.cli", "up", *words], stdout=subprocess.PIPE, env=inherited, cwd=ROOT
+        [MUNICIPIO, "up", *words], stdout=subprocess.PIPE, env=inherited, cwd=ROOT
     ) as process:
         with watch(process.pid) as cost:
             took_s = _until_ready(process, began_s)
