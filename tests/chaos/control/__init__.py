@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from municipio.errors import DependencyDown
 from municipio.ports import free_ports
 from municipio.supervision import Program, Supervision
 from tests.chaos.campaign import Json, Order, say
@@ -36,7 +38,8 @@ GAUGES, RESIDENTS = 60, 5
 ROUNDS, ROUND_S = 60, 0.5
 MOST_M = 3.4
 PARTITIONS = 4
-LOOK_EVERY_S, CALM_S, DRAINED_WITHIN_S = 0.5, 8.0, 120.0
+LOOK_EVERY_S, CALM_S, DRAINED_WITHIN_S = 0.5, 15.0, 120.0
+CONSUMERS, JOINED_AFTER_S = ("triage", "notify"), 3.0
 SHARES = {"fail_after_share": 0.05, "hang_after_share": 0.05, "reset_after_share": 0.05, "hang_s": 3.0}
 
 
@@ -135,7 +138,7 @@ async def _under_load(
 ) -> tuple[Report, int]:
     load = Load(f"http://127.0.0.1:{environment['PORT']}", "none", lambda: datetime.now(UTC))
     told = _only_to_action(script(order.seed, town.sensors, ROUNDS, (), 0))
-    await _until_up(environment["CARRIER"])
+    await _until_up(environment["CARRIER"], folder)
     await follow(environment["CARRIER"], {**part.carrier, "seed": order.seed})
     kills = [
         Kill(name, (number + 1) / (count + 2))
@@ -144,7 +147,8 @@ async def _under_load(
     ]
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.play(told, ROUNDS * ROUND_S))
-        killing = tasks.create_task(_kill(chain, load, sorted(kills, key=lambda kill: kill.at)))
+        carrier_url = environment["CARRIER"]
+        killing = tasks.create_task(_kill(chain, load, sorted(kills, key=lambda kill: kill.at), carrier_url))
     ledger = await _drained(environment["CARRIER"])
     found = evidence.of(folder, load.accepted, ledger, town)
     return compare(found, read_town(town.folder)), killing.result()
@@ -156,13 +160,24 @@ def _only_to_action(told: Script) -> Script:
     return replace(told, series=series)
 
 
-async def _kill(chain: Supervision, load: Load, kills: list[Kill]) -> int:
-    killed = 0
+async def _kill(chain: Supervision, load: Load, kills: list[Kill], carrier_url: str) -> int:
+    """Kill each at its share of the load, once something was sent since the last death."""
+    killed = sent = 0
     for kill in kills:
         while load.done < kill.at:
             await asyncio.sleep(LOOK_EVERY_S)
+        sent = await _more_than(sent, carrier_url)
         killed += bool(await asyncio.to_thread(chain.kill, kill.process))
     return killed
+
+
+async def _more_than(sent: int, carrier_url: str) -> int:
+    until_s = time.monotonic() + CALM_S
+    while True:
+        now = len(await asyncio.to_thread(carrier_ledger, carrier_url))
+        if now > sent or time.monotonic() > until_s:
+            return now
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _create_topics(bootstrap: str) -> None:
@@ -175,16 +190,20 @@ async def _create_topics(bootstrap: str) -> None:
     await admin.close()
 
 
-async def _until_up(carrier_url: str) -> None:
+async def _until_up(carrier_url: str, folder: Path) -> None:
+    """Wait for the carrier, and for both consumers: what comes before them, a default group never reads."""
     until_s = time.monotonic() + DRAINED_WITHIN_S
     while True:
+        if time.monotonic() > until_s:
+            raise DependencyDown("the plain chain did not start")
         try:
             await asyncio.to_thread(carrier_ledger, carrier_url)
-            return
-        except OSError:
-            if time.monotonic() > until_s:
-                raise
-            await asyncio.sleep(LOOK_EVERY_S)
+            if len(list(folder.glob("*.up"))) == len(CONSUMERS):
+                break
+        except httpx.TransportError:
+            pass  # Not up yet.
+        await asyncio.sleep(LOOK_EVERY_S)
+    await asyncio.sleep(JOINED_AFTER_S)
 
 
 async def _drained(carrier_url: str) -> list[dict[str, Any]]:

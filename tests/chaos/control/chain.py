@@ -87,7 +87,7 @@ def triage(broker: KafkaBroker) -> None:
         _write(folder / "incidents.ndjson", incident)
         await broker.publish(incident, INCIDENTS)
 
-    asyncio.run(FastStream(broker).run())
+    _consume(broker, folder / "triage.up")
 
 
 def notify(broker: KafkaBroker) -> None:
@@ -100,7 +100,14 @@ def notify(broker: KafkaBroker) -> None:
         for recipient, phone in phones[incident["zone"]].items():
             _send(client, incident, recipient, phone)
 
-    asyncio.run(FastStream(broker).run())
+    _consume(broker, Path(os.environ["FOLDER"], "notify.up"))
+
+
+def _consume(broker: KafkaBroker, up: Path) -> None:
+    """Run until told to end; ``up`` is there once the broker knows of us."""
+    app = FastStream(broker)
+    app.after_startup(up.touch)
+    asyncio.run(app.run())
 
 
 def _send(client: Client, incident: Json, recipient: str, phone: str) -> None:
