@@ -19,6 +19,7 @@ from services.console.settings import SERVICE, ConsoleSettings
 from services.runtime.clock import DatabaseClock, clock_for
 from services.runtime.database import Database
 from services.runtime.errors import Retriable, WrongSetting
+from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
 from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
 from services.runtime.lockfile import SingleProcess
@@ -57,6 +58,7 @@ async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
         scheduler.add_job(
             app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
+        scheduler.add_job(app.figures.measure, "interval", seconds=FIGURES_EVERY_S, max_instances=1)
         if isinstance(app.clock, DatabaseClock):
             scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
         scheduler.start()

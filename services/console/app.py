@@ -16,9 +16,11 @@ from services.console.outbound import rebuilding
 from services.console.outbound.retention import rules
 from services.console.settings import SERVICE, ConsoleSettings
 from services.console.tables import runtime
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
+from services.runtime.figures import Figures
 from services.runtime.health import Health
 from services.runtime.http import Problem
 from services.runtime.inbox import Inbox
@@ -62,6 +64,7 @@ class App:
         owner = f"{SERVICE}-{settings.slot}"
         self.outbox = Outbox(runtime, None, SERVICE, clock)
         self.dead_letters = DeadLetters(runtime, self.outbox, SERVICE)
+        self.figures = Figures(db, self.outbox, {metrics.DEAD_WAITING: self.dead_letters.count})
         self.inbox = Inbox(runtime)
         self.positions = Positions(runtime, owner)
         self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)

@@ -21,6 +21,7 @@ from services.runtime import logging, process
 from services.runtime.clock import DatabaseClock, clock_for
 from services.runtime.database import Database
 from services.runtime.errors import Retriable, WrongSetting
+from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
 from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, subscribe
 from services.runtime.lockfile import SingleProcess
@@ -100,6 +101,7 @@ def _scheduled(app: App, *, forgets: bool = True) -> Iterator[None]:
         jobs.append((app.retention.enforce, FORGET_EVERY_S))
         jobs.append((app.pressure.measure, MEASURE_EVERY_S))
         jobs.append((app.disk.look, LOOK_AT_DISK_EVERY_S))
+        jobs.append((app.figures.measure, FIGURES_EVERY_S))
     if isinstance(app.clock, DatabaseClock):
         jobs.append((app.clock.refresh, CLOCK_EVERY_S))
     for job, every_s in jobs:

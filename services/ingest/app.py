@@ -32,11 +32,13 @@ from services.ingest.outbound.source import BATCH, ReadingSource
 from services.ingest.outbound.tables import RUNTIME
 from services.ingest.outbound.ticks import SAVE_EVERY_S, SETTLE_S, Ticker
 from services.ingest.settings import IngestSettings
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.disk import Disk
 from services.runtime.errors import Retriable
+from services.runtime.figures import Figures
 from services.runtime.health import Health
 from services.runtime.http import admin_guard, service_app
 from services.runtime.kafka import kafka_publisher
@@ -96,6 +98,7 @@ class App:
         )
         self.pressure = Pressure(db, settings, lambda: self.group.busy)
         self.disk = Disk(settings.data_dir)
+        self.figures = Figures(db, self.outbox, {metrics.DEAD_WAITING: self.dead_letters.count})
         self.on_reading_published = OnReadingPublished(
             db,
             self.acceptance,

@@ -18,7 +18,7 @@ from services.notify.inbound.admin import admin_app
 from services.notify.inbound.resolve import Resolver
 from services.notify.inbound.spool_pull import SpoolPull
 from services.notify.inbound.timers import Alarms
-from services.notify.outbound import recipients
+from services.notify.outbound import recipients, views
 from services.notify.outbound.carrier import Carrier
 from services.notify.outbound.deliveries import Deliveries
 from services.notify.outbound.message_events import MessageEvents
@@ -32,10 +32,12 @@ from services.notify.settings import SERVICE, NotifySettings
 from services.notify.tables import runtime
 from services.notify.texts import catalogue
 from services.notify.work import Work
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database, after_commit
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.errors import WrongSetting
+from services.runtime.figures import Figures
 from services.runtime.health import Health
 from services.runtime.lease import Lease
 from services.runtime.outbox import Outbox
@@ -81,6 +83,15 @@ class App:
         self.verifier = verifier or load_verifier(settings.keys_path)
         self.dead_letters = DeadLetters(runtime, self.outbox, SERVICE)
         self.timers = Timers(db, runtime, clock)
+        self.figures = Figures(
+            db,
+            self.outbox,
+            {
+                metrics.DEAD_WAITING: self.dead_letters.count,
+                metrics.TIMERS_LATE: self.timers.overdue,
+                metrics.UNDELIVERED_AGE: functools.partial(views.undelivered_s, now=clock.now),
+            },
+        )
         self.alarms = Alarms(self)
         self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)
         self.deliveries = Deliveries(

@@ -29,6 +29,13 @@ TIMER_LATE = Histogram(
     registry=REGISTRY,
 )
 TIMER_FAILED = Counter("municipio_timer_failed", "Timers whose handler failed", ["kind"], registry=REGISTRY)
+DEAD_WAITING = Gauge("municipio_dead_letters_waiting", "Dead letters without an answer", registry=REGISTRY)
+TIMERS_LATE = Gauge("municipio_timers_late", "Timers more than 10 s late", registry=REGISTRY)
+UNDELIVERED_AGE = Gauge(
+    "municipio_undelivered_oldest_age_seconds",
+    "Age of the oldest message not handed over",
+    registry=REGISTRY,
+)
 TRIES = Gauge("municipio_consumer_tries", "Failures of a batch in a row", ["topic"], registry=REGISTRY)
 BOUND = Gauge("municipio_bound_ratio", "1 and above: this bound is reached", ["bound"], registry=REGISTRY)
 DISK_FREE = Gauge("municipio_disk_free_bytes", "Room left for the data folder", registry=REGISTRY)

@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from schemas.events.municipality import MunicipalityActivated
 from schemas.municipality import Municipality, load_all
 from schemas.topics import DECISIONS, READINGS, REPORTS
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import Database
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.fence import Ownership
+from services.runtime.figures import Figures
 from services.runtime.health import Health
 from services.runtime.inbox import Inbox
 from services.runtime.lease import Lease
@@ -92,6 +94,11 @@ class App:
             decision_waits=settings.decision_waits,
         )
         self.retention = Retention(db, rules(settings), town=clock.now, wall=SystemClock().now)
+        self.figures = Figures(
+            db,
+            self.outbox,
+            {metrics.DEAD_WAITING: self.dead_letters.count, metrics.TIMERS_LATE: self.timers.overdue},
+        )
         self.timers.on(WAITS, self.stage_two.expire)
         self.ownership = Ownership(db, runtime, self.owner, self._forget)
         self.batch = ReadingsBatch(db, self.towns, self.ownership, self.cache, self.sensors, self.stage_two)

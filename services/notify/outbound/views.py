@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -240,6 +240,12 @@ async def oldest_undelivered(conn: AsyncConnection) -> datetime | None:
     wanted = sa.select(sa.func.min(d.planned_at)).where(d.state.in_(still))
     found: datetime | None = (await conn.execute(wanted)).scalar_one_or_none()
     return found
+
+
+async def undelivered_s(conn: AsyncConnection, *, now: Callable[[], datetime]) -> float:
+    """Return for how long the oldest message has waited for the carrier; 0 where none does."""
+    oldest = await oldest_undelivered(conn)
+    return max(0.0, (now() - oldest).total_seconds()) if oldest else 0.0
 
 
 async def attempts(conn: AsyncConnection) -> int:
