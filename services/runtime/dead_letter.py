@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,8 @@ KEPT_BYTES = 65_536
 DEAD_TYPE = "record.dead_lettered"
 
 State = Literal["new", "replayed", "discarded"]
+
+_PLACE: Final = ("municipality", "topic", "partition", "offset", "value_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,25 @@ class DeadLetters:
     ) -> bool:
         """Keep a record that ``open_record`` or a handler refused."""
         return await self.add(conn, record, refused.reason, refused.detail, at, is_attack=refused.is_attack)
+
+    async def add_all_refused(
+        self, conn: AsyncConnection, refused: Sequence[tuple[Record, Refused]], at: datetime
+    ) -> int:
+        """Keep and publish many at once, town by town; return how many were new."""
+        rows = [_row(record, why.reason, why.detail, at, why.is_attack) for record, why in refused]
+        if not rows:
+            return 0
+        places = [self._table.c[name] for name in _PLACE]
+        insert = insert_into(conn, self._table).on_conflict_do_nothing().returning(*places)
+        new = {tuple(place) for place in await conn.execute(insert, rows)}
+        by_town: dict[str, list[Outgoing]] = {}
+        for (record, _), row in zip(refused, rows, strict=True):
+            if tuple(row[name] for name in _PLACE) in new:
+                metrics.DEAD_LETTERS.labels(record.topic, row["reason"]).inc()
+                by_town.setdefault(row["municipality"], []).append(self._published(record, row))
+        for town, outgoing in by_town.items():
+            await self._outbox.add(conn, town, outgoing)
+        return len(new)
 
     async def list(
         self, conn: AsyncConnection, *, after: int = 0, limit: int = 100, state: State | None = "new"

@@ -113,8 +113,7 @@ class OnReadingPublished:
             counts["muted"] += len(poison)
             return
         counts["dead"] += len(poison)
-        for record, refused in poison:
-            await self._dead_letters.add_refused(conn, record, refused, now)
+        await self._dead_letters.add_all_refused(conn, poison, now)
 
     def _sort(self, records: Sequence[Record], now: datetime) -> dict[Origin, _Sorted]:
         by_origin: dict[Origin, _Sorted] = {}

@@ -11,7 +11,7 @@ import pytest
 from schemas.vocabulary import Lane
 from services.runtime.database import Database
 from services.runtime.dead_letter import KEPT_BYTES, DeadLetters
-from services.runtime.errors import Forged
+from services.runtime.errors import Forged, Refused
 from services.runtime.outbox import Leftovers, Outbox
 from services.runtime.parking import Parking
 from services.runtime.records import Record
@@ -66,6 +66,28 @@ async def test_a_record_read_again_is_kept_once(db, letters) -> None:
     assert await add(db, letters, anew)
     async with db.reading() as conn:
         assert await letters.count(conn) == 2
+
+
+async def test_many_are_kept_at_once_and_each_of_them_once(db, letters, outbox) -> None:
+    """What was kept before is neither kept nor published again; every town keeps its own."""
+    assert await add(db, letters)
+    others = [
+        Record("readings.external", 3, 18 + at, None, b"%d" % at, (("ce_municipality", town),))
+        for at, town in enumerate((b"ejemplo", b"puerto", b"", b"ejemplo"))
+    ]
+    refused = [(each, Refused("value.not_json", "the value is not JSON")) for each in (POISON, *others)]
+    for new in (4, 0):
+        async with db.transaction() as conn:
+            assert await letters.add_all_refused(conn, refused, START) == new
+            assert await letters.add_all_refused(conn, [], START) == 0
+    async with db.reading() as conn:
+        kept = await letters.list(conn)
+        waiting = await Leftovers(outbox).pending(conn, 10, frozenset())
+    assert [17, 18, 19, 20, 21] == sorted(each.offset for each in kept)
+    assert {18: "ejemplo", 19: "puerto", 20: "*", 21: "ejemplo"} == {
+        each.offset: each.municipality for each in kept if each.offset != 17
+    }
+    assert [17, 18, 19, 20, 21] == sorted(json.loads(each.outgoing.value)["offset"] for each in waiting)
 
 
 async def test_a_huge_record_is_cut_and_its_size_kept(db, letters) -> None:
