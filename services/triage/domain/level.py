@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 MAX_REMEMBERED: Final = 4096
+INFINITE: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,18 @@ class Ladder:
                 self._known.clear()
             self._known[known] = after
         return after
+
+    def calm(self, standing: Standing, value: float) -> tuple[float, float] | None:
+        """Return between which values, up to and without the second, a series at ``standing`` stays there.
+
+        None when ``value`` itself would move it, or when another edition counted.
+        """
+        band = bisect_right(self._bounds, value)
+        if self.adopt(standing) is not standing or self.step(standing, value) != standing:
+            return None
+        low = self._bounds[band - 1] if band else -INFINITE
+        high = self._bounds[band] if band < len(self._bounds) else INFINITE
+        return low, high
 
 
 def next_standing(rows: Sequence[Row], confirm: int, before: Standing, value: float) -> Standing:

@@ -68,7 +68,11 @@ class SensorState(msgspec.Struct):
 
 
 class Condition(msgspec.Struct):
-    """What a rule says one sensor's measurement does, as stage 2 holds it."""
+    """What a rule says one sensor's measurement does, as stage 2 holds it.
+
+    Attributes:
+        incident_id: The incident that it joined last; open only while the town still holds it.
+    """
 
     rule_id: str
     sensor_id: str
@@ -78,6 +82,7 @@ class Condition(msgspec.Struct):
     received_at: datetime | None = None
     silent: bool = False
     provisional: bool = True
+    incident_id: str | None = None
 
     @property
     def key(self) -> str:

@@ -20,7 +20,6 @@ from services.triage.domain.state import (
     Incident,
     TownState,
     condition_key,
-    forget_normal,
     silent_since,
 )
 
@@ -43,29 +42,36 @@ def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> lis
     condition.observed_at, condition.received_at = signal.observed_at, signal.received_at
     condition.silent = silent_since(town, signal.sensor_id) is not None
     rule = book.edition(signal.rule_id, signal.sensor_id, signal.observed_at)
-    incident = _incident_of(town, key, rule)
+    own = _own_incident(town, condition)
+    incident = own or _sharing(town, rule)
     changes: list[Change] = []
     if rule is not None and incident is None and signal.level > 0:
         changes.append(_open(book, town, rule, condition, signal))
     elif rule is not None and incident is not None:
         changes.extend(_absorb(book, town, incident, rule, condition, signal))
-    forget_normal(town)
+    if condition.level == 0 and own is None:  # At normal, no incident refers to it: nothing to remember.
+        del town.conditions[key]
     return changes
 
 
-def _incident_of(town: TownState, key: str, rule: Levels | None) -> Incident | None:
-    """Return the open incident that a condition belongs to.
+def _own_incident(town: TownState, condition: Condition) -> Incident | None:
+    """Return the open incident that stands on a condition."""
+    if condition.incident_id is not None:
+        return town.incidents.get(condition.incident_id)
+    key = condition.key  # Kept before conditions knew their incident.
+    return next((one for one in town.incidents.values() if one.kind == HAZARD and key in one.sources), None)
 
-    Its own, else one of the same hazard that shares a zone: the highest first, then the oldest.
-    """
-    open_ones = [incident for incident in town.incidents.values() if incident.kind == HAZARD]
-    own = next((incident for incident in open_ones if key in incident.sources), None)
-    if own is not None or rule is None:
-        return own
+
+def _sharing(town: TownState, rule: Levels | None) -> Incident | None:
+    """Return the open incident of a rule's hazard that shares a zone: the highest, then the oldest."""
+    if rule is None:
+        return None
     sharing = [
         incident
-        for incident in open_ones
-        if incident.hazard == rule.hazard and not incident.zone_levels.keys().isdisjoint(rule.zones)
+        for incident in town.incidents.values()
+        if incident.kind == HAZARD
+        and incident.hazard == rule.hazard
+        and not incident.zone_levels.keys().isdisjoint(rule.zones)
     ]
     return min(sharing, key=lambda one: (-one.level, one.opened_at, one.incident_id), default=None)
 
@@ -85,6 +91,7 @@ def _open(book: Book, town: TownState, rule: Levels, condition: Condition, signa
         sources=[condition.key],
     )
     town.incidents[incident.incident_id] = incident
+    condition.incident_id = incident.incident_id
     raise_to(incident, rule.zones, condition.level)
     why = reason(
         "incident.opened",
@@ -121,6 +128,7 @@ def _absorb(
     before, zones_before = incident.level, zones_at_level(incident)
     if is_new:
         incident.sources.append(condition.key)
+        condition.incident_id = incident.incident_id
     set_aside = incident.overruled.get(condition.key, 0)
     if condition.level < set_aside:
         incident.overruled[condition.key] = condition.level

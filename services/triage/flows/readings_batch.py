@@ -122,6 +122,8 @@ class ReadingsBatch:
                 self._fold_one(place, each, mine.out)
                 if mine.cause is None and len(mine.out.signals) > signals:
                     mine.cause = each.event_id
+        for place, mine in work.items():
+            self._cache.calms(place).settle(self._towns.book(place[1]), mine.out)
         return work
 
     def _fold_one(self, place: Place, each: Opened, out: Outcome) -> None:
@@ -140,21 +142,29 @@ class ReadingsBatch:
             )
         else:
             signals = len(out.signals)
-            on_sensor_measured.on_sensor_measured(book, sensors, each.content, out)
+            on_sensor_measured.on_sensor_measured(book, sensors, self._cache.calms(place), each.content, out)
             if len(out.signals) > signals:  # A sensor that spoke again has a deadline again.
                 self._cache.quiet_until.pop(place, None)
 
     async def _save(self, conn: AsyncConnection, work: dict[Place, _Work]) -> None:
         # Towns in one order in every process: two that lock the same towns never wait for each other.
-        for place, mine in sorted(work.items(), key=lambda item: (item[0][1], item[0][0])):
-            partition, municipality = place
-            states = self._cache.get(place)
-            if mine.out.touched and states is not None:
-                touched = [states[sensor_id] for sensor_id in sorted(mine.out.touched)]
-                await self._sensors.save(conn, municipality, partition, touched)
-            await self._stage_two.changes.add(conn, municipality, mine.out.changes)
-            if mine.out.signals:
-                await self._stage_two.take_up(conn, municipality, mine.out.signals, mine.cause)
+        for municipality in sorted({place[1] for place in work}):
+            parts = []
+            for place, mine in sorted(work.items()):
+                if place[1] != municipality:
+                    continue
+                await self._save_states(conn, place, mine.out.touched)
+                await self._stage_two.changes.add(conn, municipality, mine.out.changes)
+                if mine.out.signals:
+                    parts.append((mine.out.signals, mine.cause))
+            if parts:
+                await self._stage_two.take_up(conn, municipality, parts)
+
+    async def _save_states(self, conn: AsyncConnection, place: Place, touched: set[str]) -> None:
+        states = self._cache.get(place)
+        if touched and states is not None:
+            rows = [states[sensor_id] for sensor_id in sorted(touched)]
+            await self._sensors.save(conn, place[1], place[0], rows)
 
 
 def _open(record: Record) -> Opened:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.events.base import Reason
 from schemas.events.decisions import CoordinatorDecided, DecisionRuled
+from schemas.events.incidents import IncidentSnapshot
 from schemas.events.reports import ReportJudged
-from schemas.vocabulary import Ruling
+from schemas.vocabulary import IncidentState, Ruling
 from services.runtime.clock import Clock
 from services.runtime.errors import ParkingFull
 from services.runtime.outbox import Outbox
@@ -54,16 +55,25 @@ class StageTwo:
     decision_waits: timedelta
 
     async def take_up(
-        self, conn: AsyncConnection, municipality: str, signals: Sequence[Signal], cause: str | None
+        self, conn: AsyncConnection, municipality: str, parts: Sequence[tuple[Sequence[Signal], str | None]]
     ) -> None:
-        """Decide over the town what stage 1 signalled; decisions that waited for a new incident follow."""
+        """Decide over the town what stage 1 signalled, each part with the event that caused it.
+
+        Decisions that waited for a new incident follow.
+        """
         book = self.towns.book(municipality)
         locked = await self.town_store.lock(conn, municipality)
-        changes = decide_all(book, locked.state, signals)
-        inputs = [(str(type(signal).__struct_config__.tag), signal.at, signal) for signal in signals]
+        decided = [(decide_all(book, locked.state, signals), cause) for signals, cause in parts]
+        inputs = [
+            (str(type(signal).__struct_config__.tag), signal.at, signal)
+            for signals, _ in parts
+            for signal in signals
+        ]
         await self.town_store.save(conn, municipality, locked, inputs)
-        await self._keep(conn, municipality, changes, cause)
-        await self._unpark_all(conn, municipality, changes, locked)
+        for changes, cause in decided:
+            await self._keep(conn, municipality, changes, cause)
+        for changes, _ in decided:
+            await self._unpark_all(conn, municipality, changes, locked)
 
     async def decide(
         self, conn: AsyncConnection, municipality: str, event: CoordinatorDecided, record: Record
@@ -136,9 +146,13 @@ class StageTwo:
     async def _unpark_all(
         self, conn: AsyncConnection, municipality: str, changes: Sequence[Change], locked: LockedTown
     ) -> None:
-        for change in changes:
-            if change.snapshot is not None and change.snapshot.version == 1:
-                await self._unpark(conn, municipality, change.snapshot.incident_id, locked)
+        new = [
+            change.snapshot.incident_id
+            for change in changes
+            if change.snapshot is not None and change.snapshot.version == 1
+        ]
+        for incident_id in await self.parking.awaited(conn, municipality, new):
+            await self._unpark(conn, municipality, incident_id, locked)
 
     async def _unpark(
         self, conn: AsyncConnection, municipality: str, incident_id: str, locked: LockedTown
@@ -217,23 +231,34 @@ class StageTwo:
         """Keep the verdicts, and each incident's new version together with its publication."""
         now = self.clock.now()
         await self.changes.add(conn, municipality, changes)
-        outgoing = []
-        for change in changes:
-            if change.snapshot is None:
-                continue
-            snapshot = change.snapshot.model_copy(update={"classified_at": now})
-            await self.incidents.save(conn, municipality, snapshot)
-            outgoing.append(classified(municipality, snapshot, at=now, cause=cause))
-            log.info(
-                "triage.incident_classified",
-                municipality=municipality,
-                incident_id=snapshot.incident_id,
-                version=snapshot.version,
-                level=int(snapshot.level),
-                state=snapshot.state.value,
-                code=_code(snapshot.reasons),
-            )
+        snapshots = [
+            change.snapshot.model_copy(update={"classified_at": now})
+            for change in changes
+            if change.snapshot is not None
+        ]
+        versions = [(snapshot, snapshot.json_bytes()) for snapshot in snapshots]
+        await self.incidents.save(conn, municipality, versions)
+        outgoing = [
+            classified(municipality, snapshot, value, at=now, cause=cause) for snapshot, value in versions
+        ]
         await self.outbox.add(conn, municipality, outgoing)
+        for snapshot in snapshots:
+            if _changed_the_town(snapshot):
+                log.info(
+                    "triage.incident_classified",
+                    municipality=municipality,
+                    incident_id=snapshot.incident_id,
+                    version=snapshot.version,
+                    level=int(snapshot.level),
+                    state=snapshot.state.value,
+                    code=_code(snapshot.reasons),
+                )
+
+
+def _changed_the_town(snapshot: IncidentSnapshot) -> bool:
+    """Say whether a version is worth a line; most only add evidence."""
+    is_new = snapshot.version == 1 or snapshot.state is IncidentState.CLOSED
+    return is_new or snapshot.level != snapshot.previous_level
 
 
 def _code(reasons: Sequence[Reason]) -> str:

@@ -51,7 +51,11 @@ def on_clock_ticked(
     is_set_back = last is not None and tick.now < last
     if quiet_until is not None and tick.now < quiet_until and not is_set_back:
         return
+    calms, signals = cache.calms(place), len(out.signals)
+    calms.settle(book, out)
     fold_tick(book, sensors, watched, tick, out=out)
+    if len(out.signals) > signals:
+        calms.forget(book, out)
     due = next_deadline(book, (sensors[sensor_id] for sensor_id in watched), tick.now)
     look_again = tick.now + LOOK_AGAIN
     cache.quiet_until[place] = look_again if due is None else min(due, look_again)

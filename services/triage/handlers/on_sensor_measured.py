@@ -10,10 +10,10 @@ import msgspec
 from schemas.events.readings import SensorMeasured
 from services.runtime.errors import OursMalformed
 from services.runtime.records import Record
+from services.triage.domain.calm import Calms
 from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Reading
 from services.triage.domain.rulebook import Book
-from services.triage.domain.sensor import fold_reading
 from services.triage.domain.state import SensorState
 
 TYPE: Final = SensorMeasured.TYPE
@@ -42,11 +42,7 @@ def readings_of(record: Record) -> Sequence[Reading]:
 
 
 def on_sensor_measured(
-    book: Book, sensors: dict[str, SensorState], readings: Sequence[Reading], out: Outcome
+    book: Book, sensors: dict[str, SensorState], calms: Calms, readings: Sequence[Reading], out: Outcome
 ) -> None:
-    """Fold readings, in the order in which ingest accepted them."""
-    for reading in readings:
-        state = sensors.get(reading.sensor_id)
-        if state is None:
-            state = sensors[reading.sensor_id] = SensorState(reading.sensor_id)
-        fold_reading(book, state, reading, out)
+    """Fold readings, in the order in which ingest accepted them; ``calms.settle`` ends a batch."""
+    calms.fold(book, sensors, readings, out)

@@ -17,11 +17,13 @@ from services.runtime.outbox import Outgoing
 from services.triage.settings import SERVICE
 
 
-def classified(municipality: str, snapshot: IncidentSnapshot, *, at: datetime, cause: str | None) -> Outgoing:
-    """Address a version of an incident; its event id follows from incident and version."""
+def classified(
+    municipality: str, snapshot: IncidentSnapshot, value: bytes, *, at: datetime, cause: str | None
+) -> Outgoing:
+    """Address a version of an incident, with its JSON; its event id follows from incident and version."""
     name = f"{snapshot.incident_id}/{snapshot.version}"
     envelope = _envelope(municipality, name, snapshot, at, correlation=snapshot.incident_id, cause=cause)
-    return Outgoing(INCIDENTS.name, snapshot.incident_id, envelope, snapshot.json_bytes(), Lane.INCIDENTS)
+    return Outgoing(INCIDENTS.name, snapshot.incident_id, envelope, value, Lane.INCIDENTS)
 
 
 def ruled(municipality: str, ruling: DecisionRuled, *, at: datetime, cause: str | None) -> Outgoing:

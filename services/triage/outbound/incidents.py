@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,30 +17,21 @@ from services.triage.tables import incident, incident_version
 class IncidentStore:
     """The tables ``incident`` and ``incident_version``."""
 
-    async def save(self, conn: AsyncConnection, municipality: str, snapshot: IncidentSnapshot) -> None:
-        """Keep a new version."""
-        await conn.execute(
-            sa.insert(incident_version).values(
-                municipality=municipality,
-                incident_id=snapshot.incident_id,
-                version=snapshot.version,
-                at=snapshot.classified_at,
-                snapshot=snapshot.json_bytes(),
-            )
-        )
-        now = {"state": snapshot.state.value, "level": int(snapshot.level), "version": snapshot.version}
-        row = {
-            "municipality": municipality,
-            "incident_id": snapshot.incident_id,
-            "kind": snapshot.kind.value,
-            "opened_at": snapshot.opened_at,
-            **now,
-        }
-        insert = insert_into(conn, incident).values(row)
+    async def save(
+        self, conn: AsyncConnection, municipality: str, versions: Sequence[tuple[IncidentSnapshot, bytes]]
+    ) -> None:
+        """Keep new versions, each with its JSON, in the order in which they were decided."""
+        if not versions:
+            return
+        await conn.execute(sa.insert(incident_version), [_version(municipality, *each) for each in versions])
+        insert = insert_into(conn, incident)
+        latest = {snapshot.incident_id: snapshot for snapshot, _ in versions}
         await conn.execute(
             insert.on_conflict_do_update(
-                index_elements=[incident.c.municipality, incident.c.incident_id], set_=now
-            )
+                index_elements=[incident.c.municipality, incident.c.incident_id],
+                set_={name: insert.excluded[name] for name in ("state", "level", "version")},
+            ),
+            [_present(municipality, snapshot) for snapshot in latest.values()],
         )
 
     async def exists(self, conn: AsyncConnection, municipality: str, incident_id: str) -> bool:
@@ -99,3 +91,25 @@ class IncidentStore:
             .where(incident.c.municipality == municipality, incident.c.state == "open")
         )
         return int((await conn.execute(wanted)).scalar_one())
+
+
+def _version(municipality: str, snapshot: IncidentSnapshot, value: bytes) -> dict[str, Any]:
+    return {
+        "municipality": municipality,
+        "incident_id": snapshot.incident_id,
+        "version": snapshot.version,
+        "at": snapshot.classified_at,
+        "snapshot": value,
+    }
+
+
+def _present(municipality: str, snapshot: IncidentSnapshot) -> dict[str, Any]:
+    return {
+        "municipality": municipality,
+        "incident_id": snapshot.incident_id,
+        "kind": snapshot.kind.value,
+        "opened_at": snapshot.opened_at,
+        "state": snapshot.state.value,
+        "level": int(snapshot.level),
+        "version": snapshot.version,
+    }

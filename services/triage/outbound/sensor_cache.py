@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from services.triage.domain.calm import Calms
 from services.triage.domain.state import SensorState
 
 Place = tuple[int, str]
@@ -20,6 +21,7 @@ class SensorCache:
 
     def __init__(self) -> None:
         self._states: dict[Place, dict[str, SensorState]] = {}
+        self._calms: dict[Place, Calms] = {}
         self.quiet_until: dict[Place, datetime] = {}
         self.last_tick: dict[int, datetime] = {}
 
@@ -28,10 +30,16 @@ class SensorCache:
 
     def put(self, place: Place, states: dict[str, SensorState]) -> None:
         self._states[place] = states
+        self._calms[place] = Calms()
+
+    def calms(self, place: Place) -> Calms:
+        """Return the quick way for a place that was put; settle it before looking at its states."""
+        return self._calms[place]
 
     def drop(self) -> None:
         """Forget everything: it is loaded again from rows."""
         self._states.clear()
+        self._calms.clear()
         self.quiet_until.clear()
         self.last_tick.clear()
 

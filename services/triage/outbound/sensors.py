@@ -13,8 +13,6 @@ from services.triage.domain.state import STATE_VERSION, SensorState, decode_sens
 from services.triage.errors import UnknownState
 from services.triage.tables import sensor
 
-AT_ONCE = 200
-
 
 class SensorStore:
     """The table ``sensor``."""
@@ -34,15 +32,17 @@ class SensorStore:
     ) -> None:
         """Write states, new or changed."""
         rows = [_row(municipality, partition, state) for state in states]
-        for start in range(0, len(rows), AT_ONCE):
-            insert = insert_into(conn, sensor).values(rows[start : start + AT_ONCE])
-            names = ("partition", "last_n", "count", "digest", "observed_at", "state")
-            await conn.execute(
-                insert.on_conflict_do_update(
-                    index_elements=[sensor.c.municipality, sensor.c.sensor_id],
-                    set_={name: insert.excluded[name] for name in names},
-                )
-            )
+        if not rows:
+            return
+        insert = insert_into(conn, sensor)
+        names = ("partition", "last_n", "count", "digest", "observed_at", "state")
+        await conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=[sensor.c.municipality, sensor.c.sensor_id],
+                set_={name: insert.excluded[name] for name in names},
+            ),
+            rows,
+        )
 
     async def list(
         self, conn: AsyncConnection, municipality: str, *, after: str = "", limit: int = 500
