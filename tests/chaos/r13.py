@@ -18,7 +18,7 @@ from municipio.stack import Stack
 from schemas.topics import READINGS
 from services.runtime.clock import TownClock
 from tests.chaos.bare import bare_item
-from tests.chaos.campaign import BEGINS, TOWN, Json, Order, say
+from tests.chaos.campaign import BEGINS, ENVIRONMENT, TOWN, Json, Order, say
 from tests.chaos.rest import to_rest
 from tests.support.towns import WrittenTown, write_town
 
@@ -91,6 +91,7 @@ def _ends(order: Order, town: WrittenTown, rows: Sequence[Json], name: str, *, a
         ports=Ports.free(),
         municipalities_dir=town.folder.parent,
         database_url=order.cluster.url if order.cluster else None,
+        environment=ENVIRONMENT,
     )
     with stack:
         stack.ready()
