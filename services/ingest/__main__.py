@@ -26,6 +26,7 @@ from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, subscribe
 from services.runtime.lockfile import SingleProcess
 from services.runtime.settings import load
+from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
@@ -62,8 +63,9 @@ async def _work(app: App) -> None:
     parts = [_consume(app)]
     if app.settings.relay == "inside":
         parts.append(app.relay.run())
-    with _scheduled(app):
-        await _all(parts)
+    async with slot_held(app.db, SERVICE, app.settings.slot):
+        with _scheduled(app):
+            await _all(parts)
 
 
 async def _relay_alone(app: App) -> None:

@@ -28,6 +28,7 @@ from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
 from services.runtime.process import run, together
 from services.runtime.settings import load
+from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
@@ -140,4 +141,6 @@ async def _database(settings: NotifySettings, *, alone: bool = True) -> AsyncIte
         if db.dialect == "sqlite" and alone:
             held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
         held.push_async_callback(db.close)
+        if alone:
+            await held.enter_async_context(slot_held(db, SERVICE, settings.slot))
         yield db

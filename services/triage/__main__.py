@@ -20,6 +20,7 @@ from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
 from services.runtime.process import run, together
 from services.runtime.settings import load
+from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 from services.triage.app import App
 from services.triage.inbound.subscriptions import subscriptions
@@ -100,6 +101,8 @@ async def _database(settings: TriageSettings, *, alone: bool = True) -> AsyncIte
         if db.dialect == "sqlite" and alone:
             held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
         held.push_async_callback(db.close)
+        if alone:
+            await held.enter_async_context(slot_held(db, SERVICE, settings.slot))
         yield db
 
 
