@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +29,9 @@ READINGS_EACH: Final = 1000
 START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)
 EVERY: Final = timedelta(minutes=1)
 ON_THE_WAY: Final = timedelta(seconds=2)
-PLATEAU: Final = (10, 40)
-"""Readings that a gauge stays within one level: a change in 25 readings, 4 % of them."""
+WAVE: Final = (0, 1, 2, 3, 4, 3, 2, 1)
+PLATEAU: Final = (90, 130)
+"""Readings that a gauge stays within a level: in a thousand, a flood rises through all of them and goes."""
 ROUND: Final = 16_000
 """Readings that ingest's relay packs at once under load."""
 Change = tuple[str, int, int, datetime]
@@ -130,10 +131,10 @@ class _Row:
 
 def _series(chance: random.Random, count: int) -> list[float]:
     values: list[float] = []
-    level = 0
-    while len(values) < count:
-        level = chance.choice([other for other in range(len(ROWS) + 1) if other != level])
+    for level in cycle(WAVE):
         values += [round(level + chance.uniform(0.2, 0.8), 2) for _ in range(chance.randint(*PLATEAU))]
+        if len(values) >= count:
+            break
     return values[:count]
 
 
