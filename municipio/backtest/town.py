@@ -8,14 +8,18 @@ from datetime import datetime
 
 from municipio.backtest.operator import Operator
 from schemas.municipality import Municipality
+from services.triage.domain.calm import Calms
 from services.triage.domain.changes import Change
 from services.triage.domain.engine import decide_all, fold, fold_sensors, watched_sensors
+from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Input, Reading, Tick
 from services.triage.domain.rulebook import book_of
 from services.triage.domain.silence import next_deadline
 from services.triage.domain.state import empty
 
 Listener = Callable[[Change], None]
+COLLECTED_MOST = 2000
+"""Quiet readings that are folded together; far below what a sensor's window holds."""
 REOPENS = frozenset({"silence.site_opened", "silence.site_joined"})
 
 
@@ -55,6 +59,8 @@ class Town:
         self._watched = watched_sensors(self.book)
         starts = {rule.valid_from for rule in self.book.silences.values()}
         self._rules_start = sorted(starts, reverse=True)
+        self._calms = Calms()
+        self._collected = 0
         self._due: datetime | None = None
         self._is_due_known = False
 
@@ -82,20 +88,43 @@ class Town:
         changes = [change for each in inputs for change in self._fold(each)]
         for sensor_id in silent - self._silent(inputs):
             self._heard(self.book.site_of(sensor_id), at)
+        self._keep(changes)
+        if changes:
+            self._operator.look(self.state.town, at)
+
+    def _keep(self, changes: Sequence[Change]) -> None:
         for change in changes:
             self._note(change)
             self._listener(change)
-        if changes:
-            self.changes += changes
-            self._operator.look(self.state.town, at)
+        self.changes += changes
 
     def _fold(self, each: Input) -> list[Change]:
-        if not isinstance(each, Reading | Tick):
-            return fold(self.book, self.state, [each])[1]
+        if isinstance(each, Reading):
+            return self._fold_reading(each)
+        before = self._settled()
+        self._calms = Calms()
+        if not isinstance(each, Tick):
+            return [*before, *fold(self.book, self.state, [each])[1]]
         watched: Sequence[str] = self._watched
         if isinstance(each, SensorTick):
             watched = [each.sensor_id] if each.sensor_id in self.book.sensors else []
         out = fold_sensors(self.book, self.state.sensors, [each], watched)
+        return [*before, *self._decided(out)]
+
+    def _fold_reading(self, reading: Reading) -> list[Change]:
+        out = Outcome()
+        self._calms.fold(self.book, self.state.sensors, [reading], out)
+        self._collected += 1
+        settled = self._settled() if self._collected >= COLLECTED_MOST else []
+        return [*self._decided(out), *settled]
+
+    def _settled(self) -> list[Change]:
+        """Bring every sensor's state to where its readings lead; before anybody looks at one."""
+        self._collected, out = 0, Outcome()
+        self._calms.settle(self.book, out)
+        return self._decided(out)
+
+    def _decided(self, out: Outcome) -> list[Change]:
         return [*out.changes, *decide_all(self.book, self.state.town, out.signals)]
 
     def _next(self, until: datetime) -> tuple[datetime, list[Input]] | None:
@@ -114,6 +143,7 @@ class Town:
         if not self._is_due_known or (self._due is not None and self._due < until):
             while self._rules_start and self._rules_start[-1] <= self.last_at:
                 self._rules_start.pop()
+            self._keep(self._settled())
             states = [self.state.sensors[each] for each in self._watched if each in self.state.sensors]
             due = next_deadline(self.book, states, self.last_at)
             moments = [*([due] if due is not None else []), *self._rules_start[-1:]]
