@@ -19,6 +19,7 @@ READERS = ("notify", "console", "triage")
 WIPED = {INCIDENTS.name: "triage", READINGS.name: "ingest"}
 """Topic and who can publish it again."""
 UNREAD_S = 4.0
+SETTLED_S = 1.0
 WITHIN_S = 60.0
 
 
@@ -44,7 +45,7 @@ async def _wipe(scene: Scene, admin: AdminClient, outcome: Outcome) -> None:
     for future in admin.delete_topics(list(WIPED), operation_timeout=WITHIN_S).values():
         await asyncio.to_thread(future.result)
         outcome.fired += 1
-    await _made_again(scene)
+    await _made_again(scene, admin)
     began_s = time.monotonic()
     await _start(scene)
     published = {}
@@ -90,17 +91,16 @@ async def _forget(admin: AdminClient, groups: Sequence[str]) -> int:
     return len(groups)
 
 
-async def _made_again(scene: Scene) -> None:
+async def _made_again(scene: Scene, admin: AdminClient) -> None:
+    """Make the topics anew; a broker that has not yet heard of their end says that they are there."""
     until_s = time.monotonic() + WITHIN_S
     while time.monotonic() < until_s:
-        try:
-            await ensure_topics(scene.stack.kafka)
-        except Exception as err:  # The broker is still deleting.
-            last = err
-            await asyncio.sleep(0.5)
-        else:
+        await ensure_topics(scene.stack.kafka)
+        await asyncio.sleep(SETTLED_S)
+        there = (await asyncio.to_thread(admin.list_topics, timeout=WITHIN_S)).topics
+        if all(name in there and there[name].partitions for name in WIPED):
             return
-    raise last
+    raise TimeoutError("the wiped topics were not made again")
 
 
 async def _start(scene: Scene) -> None:
