@@ -45,7 +45,7 @@ demo: setup ## The same night without waiting for anyone; the last line is its J
 	@exec $(RUN) -m municipio.demo
 
 test: setup packages-test ## Run every test, on real Kafka and real PostgreSQL
-	@$(RUN) -m pytest -n 3 --dist loadgroup
+	@$(RUN) -m pytest -n 3 --dist loadscope
 
 check: setup ## Format, lint, types, import contracts, message contracts, documentation examples
 	$(VENV)/bin/ruff format --check
