@@ -26,7 +26,6 @@ TAKE_WITHIN_S: Final = 10.0
 
 TRY_EVERY_S: Final = 0.2
 LOOK_EVERY_S: Final = 2.0
-_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @contextlib.asynccontextmanager
@@ -65,6 +64,7 @@ class _Slot:
         self._service = service
         self._slot = slot
         self._connection: asyncpg.Connection | None = None
+        self._is_away = False
 
     async def take(self, within_s: float) -> None:
         refused_since: float | None = None
@@ -84,12 +84,9 @@ class _Slot:
         """Take the lock again whenever its connection was lost, for ever."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                if self._connection is not None:
-                    await self._connection.execute("SELECT 1", timeout=5)
-                    continue
-            except _AWAY:
-                self.let_go()
+            if await self._is_connected():
+                continue
+            self.let_go()
             try:
                 await self.take(within_s)
             except AlreadyRunning as err:
@@ -100,6 +97,16 @@ class _Slot:
         if connection is not None:
             connection.terminate()
 
+    async def _is_connected(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            await self._connection.execute("SELECT 1", timeout=5)
+        except Exception as err:  # Whatever it is: the lock may be gone, and nobody else looks.
+            log.warning("slot.connection_lost", error=type(err).__name__)
+            return False
+        return True
+
     async def _try(self) -> bool:
         try:
             if self._connection is None:
@@ -108,8 +115,11 @@ class _Slot:
             taken: bool = await self._connection.fetchval(
                 lock, f"municipio {self._service}", self._slot, timeout=5
             )
-        except _AWAY as err:
-            log.warning("slot.database_away", error=type(err).__name__)
+        except Exception as err:  # The driver has errors of its own beside the server's.
+            if not self._is_away:
+                log.warning("slot.database_away", error=type(err).__name__)
+            self._is_away = True
             self.let_go()
             return False
+        self._is_away = False
         return taken
