@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         sys.stderr.write(f"no such benchmark: {', '.join(unknown)}; there are: {', '.join(MODULES)}\n")
         return WRONG_USE
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Told to end, it ends what it started, too.
     items, failed = [], []
     for name in names:
         try:
