@@ -125,9 +125,11 @@ class Looker:
         self._written: dict[str, int] = {}
 
     async def go_on(self) -> None:
+        due_s = self._began_s
         while True:
             self.samples += await asyncio.to_thread(lambda: list(self.look()))
-            await asyncio.sleep(LOOK_EVERY_S)
+            due_s += LOOK_EVERY_S
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
 
     def look(self) -> Iterator[Sample]:
         at_s = time.monotonic() - self._began_s
