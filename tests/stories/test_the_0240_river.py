@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.stories.scenes import incident_of, warning_of
+from tests.support.phones import Phone
 from tests.support.town import Town
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "municipalities" / "ejemplo"
@@ -43,12 +44,12 @@ def river_rises(town: Town, *, at_the_ford: bool) -> None:
 def say_who_hears_of_level_2(town: Town) -> None:
     town.phone("ana").expects_sms("flood", "Preparación").stays_silent()
     town.phone("ana").expects_call("Preparación").stays_silent()
-    town.phone("brigada-norte").expects_sms("desagües").replies("OK {code}")
+    _arrives(town.phone("brigada-norte"), "desagües")
 
 
 def say_who_hears_of_level_3(town: Town) -> None:
-    town.phone("brigada-norte").expects_sms("megáfono en la zona").replies("OK {code}")
-    town.phone("brigada-sur").expects_sms("Abrir el refugio").replies("OK {code}")
+    _arrives(town.phone("brigada-norte"), "megáfono en la zona")
+    _arrives(town.phone("brigada-sur"), "Abrir el refugio")
 
 
 def night_goes_on(town: Town, *, hours: float) -> None:
@@ -97,3 +98,11 @@ def test_the_same_night_unconfirmed_is_not_released(town: Town) -> None:
     beto.expects_sms("autorizado")
     town.phones.of(*town.residents("la-vega")).expects_sms("warning", "La Vega")
     town.wait(hours=1)
+
+
+def _arrives(crew: Phone, task: str) -> None:
+    """Let a crew go where it is asked to, and say that it is there."""
+    asked = crew.expects_sms(task)
+    asked.replies("OK {code}")
+    asked.replies("LLEGUE {code}")
+    crew.expects_sms("en el lugar")
