@@ -56,7 +56,7 @@ def test_a_crew_that_goes_and_is_not_heard_of_is_asked_and_then_named(town: Town
     north.expects_sms("¿ya llegaron?", "LLEGUE").stays_silent()
     town.wait(minutes=10)
     north.expects_sms("¿ya llegaron?")
-    ana.expects_sms("Brigada-Norte debia estar a las 02:30", "Llame por radio")
+    ana.expects_sms("Brigada-Norte no dice que llego (debia a las 02:30)", "Llame por radio")
     north.says("LLEGUE")
     north.expects_sms("en el lugar", "LISTO")
     assert "on_scene" == task_of(town)["state"]

@@ -31,6 +31,10 @@ def emergency(town: Town) -> None:
     town.wait(minutes=5)
     town.phone("brigada-norte").expects_sms("altavoz").replies("OK {code}")
     town.wait(hours=5, minutes=25)
+    for _ in range(3):
+        town.phone("brigada-norte").expects_sms("ya llegaron").stays_silent()
+    for _ in range(2):
+        town.phone("ana").expects_sms("no dice que llego").stays_silent()
     for person in ("ana", "beto", "carla"):
         town.phone(person).expects_sms("vence").stays_silent()
     town.wait(minutes=30)

@@ -40,11 +40,15 @@ def by_kind(town: Town) -> dict[str, dict]:
 def test_silence_keeps_the_level_and_sends_somebody(town: Town) -> None:
     """The level stays, a page says when it last spoke, and one task sends somebody to the gauge."""
     fall_silent_at_level_2(town)
-    town.phone("brigada-sur").expects_sms("Leer la regla").replies("OK {code}")
+    crew = town.phone("brigada-sur")
+    task = crew.expects_sms("Leer la regla")
+    task.replies("OK {code}")
+    task.replies("LLEGUE {code}")
+    crew.expects_sms("en el lugar")
     open_ones = by_kind(town)
     assert (2, 1) == (open_ones["hazard"]["level"], open_ones["no_data"]["level"])
     assert "no_data" == open_ones["no_data"]["evidence"][0]["state"]
-    assert ["accepted"] == [task["state"] for task in town.tasks()]
+    assert ["on_scene"] == [task["state"] for task in town.tasks()]
     pass_hours(town, 3)
 
 

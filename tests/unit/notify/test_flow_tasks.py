@@ -37,7 +37,7 @@ async def test_crew_that_never_arrives_is_chased(tmp_path: Path) -> None:
         assert [] == await notify.texts(purpose="task", recipient_id="ana")
         await notify.wait(minutes=10)
         (told,) = await notify.texts(purpose="task", recipient_id="ana")
-        assert "debia estar a las 02:55" in told
+        assert "(debia a las 02:55)" in told
         await notify.says("brigada-norte", "LLEGUE")
         await notify.wait(hours=1)
         assert ["accepted"] * 3 + ["on_scene"] == [
