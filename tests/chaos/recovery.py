@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from municipio.errors import MunicipioError
-from tests.chaos.campaign import TOWN, Scene
+from tests.chaos.campaign import TOWN, Scene, say
 
 WITHIN_S = 60.0
 LOOK_EVERY_S = 0.2
@@ -38,13 +38,17 @@ async def whole_again_s(scene: Scene, before: Before) -> float | None:
     """
     began_s, taken = time.monotonic(), scene.load.answers[202]
     said = await _spooled(scene, 1000)
-    while time.monotonic() - began_s < WITHIN_S:
-        if (
-            scene.load.answers[202] > taken
-            and await _is_ready(scene)
-            and await _is_fetched(scene, said)
-            and await asyncio.to_thread(_folded, scene) > before.accepted
-        ):
+    since_s: dict[str, float] = {}
+    while (away_s := time.monotonic() - began_s) < WITHIN_S:
+        holds = {
+            "taken": scene.load.answers[202] > taken,
+            "ready": await _is_ready(scene),
+            "fetched": await _is_fetched(scene, said),
+            "folded": await asyncio.to_thread(_folded, scene) > before.accepted,
+        }
+        since_s = {what: since_s.get(what, away_s) for what, is_so in holds.items() if is_so}
+        if all(holds.values()):
+            say("   in order again: " + ", ".join(f"{what} {s:.1f} s" for what, s in since_s.items()))
             return time.monotonic() - began_s
         await asyncio.sleep(LOOK_EVERY_S)
     return None
