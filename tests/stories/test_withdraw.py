@@ -85,6 +85,28 @@ def test_who_is_missing_is_rung_again_and_named(town: Town) -> None:
     town.wait(minutes=10)
 
 
+def test_ordered_again_it_is_said_and_rung_again(town: Town) -> None:
+    """Nobody answered the first order to its last ring: the second and the third are heard like the first."""
+    flood(town).replies("SI {code}")
+    ana, north = town.phone("ana"), town.phone("brigada-norte")
+    ana.expects_sms("autorizado")
+    neighbours(town).expects_sms("Salga YA")
+    north.says("VOY 6")
+    north.expects_sms("van 6")
+    incident = incident_of(town)["incident_id"]
+    for _ in range(3):
+        assert "applied" == town.decides("ana", incident, "withdraw")
+        north.expects_sms("REPLIEGUE").stays_silent()
+        north.expects_call("REPLIEGUE").stays_silent()
+        for _ in range(5):
+            town.wait(minutes=2)
+            north.expects_call("REPLIEGUE").stays_silent()
+            ana.expects_sms("FALTAN Brigada-Norte")
+    north.says("ya salimos 6")
+    north.expects_sms("6 fuera")
+    ana.expects_sms("REPLIEGUE completo")
+
+
 def test_without_open_tasks_every_brigade_is_called_out(town: Town) -> None:
     """Nobody knows who walked in on their own account: all are called, all are counted."""
     flood(town).stays_silent()

@@ -18,7 +18,8 @@ from services.notify.outbound.alerts import Alert
 from services.notify.work import Work
 
 TASK: Final = "task"
-_CODE_LIFE: Final = timedelta(hours=24)
+_CODE_LIFE: Final = timedelta(days=30)
+"""Longer than any task: a code ends with what it is about."""
 _SENT: Final = "sent"
 
 

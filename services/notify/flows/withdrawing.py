@@ -28,11 +28,13 @@ async def order(
 ) -> tuple[str, ...]:
     """Call out every crew with an open task of the incident, or every crew when none has; return which.
 
+    A crew that was called out before and has not said that it is out is called anew.
+
     Their tasks end; each crew's way out is a task of its own, done when it says how many are out.
     """
     open_ones = await tasks.open_of(work.conn, work.municipality, incident.incident_id)
     called = await tasks.open_of(work.conn, work.municipality, incident.incident_id, TaskKind.WITHDRAW)
-    there = [task.assignee_id for task in open_ones if task.assignee_id is not None]
+    there = [task.assignee_id for task in (*open_ones, *called) if task.assignee_id is not None]
     wanted = _distinct(work, there or [*crews.crews_of(work.town)])
     why = Reason(code="task.withdrawn", text="Se ordenó el repliegue.")
     for task in open_ones:
@@ -42,7 +44,7 @@ async def order(
         if again is None:
             await _call_out(work, incident, crew, decision_id, ordered_by, _went(work, open_ones, crew))
         else:
-            await _ring(work, again, again.version + MOST_RINGS)
+            await _call_again(work, again)
     timers = work.app.timers
     await timers.set(
         work.conn, work.municipality, HEADCOUNT, incident.incident_id, "1", work.now + RING_EVERY
@@ -79,7 +81,9 @@ async def ring_again(work: Work, incident_id: str, step: int) -> None:
         return
     for task in missing:
         await _ring(work, task, step)
-    await _tell_coordinator(work, missing[0], "withdraw.told.missing", ("ring", step, missing[0].task_id))
+    await _tell_coordinator(
+        work, missing[0], "withdraw.told.missing", ("ring", missing[0].version, step, missing[0].task_id)
+    )
     if step < MOST_RINGS:
         timers = work.app.timers
         due_at = work.now + RING_EVERY
@@ -119,7 +123,22 @@ async def _call_out(
     await _ring(work, event, 0)
 
 
-async def _ring(work: Work, task: TaskSnapshot, round_: int) -> None:
+async def _call_again(work: Work, held: TaskSnapshot) -> None:
+    """Say and ring it anew to a crew that was called out before and has not said that it is out."""
+    why = Reason(code="task.withdraw_again", text="Se ordenó otra vez el repliegue.")
+    event = await tasking.update(work, held, why)
+    await crew_messages.tell(
+        work, event, "withdraw.text", {}, purpose=Purpose.WITHDRAW, round_=_round(event, 0)
+    )
+    await _ring(work, event, 0)
+
+
+def _round(task: TaskSnapshot, step: int) -> int:
+    """Return a round that no earlier version of the task has rung."""
+    return (task.version - 1) * (MOST_RINGS + 1) + step
+
+
+async def _ring(work: Work, task: TaskSnapshot, step: int) -> None:
     await crew_messages.tell(
         work,
         task,
@@ -127,7 +146,7 @@ async def _ring(work: Work, task: TaskSnapshot, round_: int) -> None:
         {},
         purpose=Purpose.WITHDRAW,
         channel=Channel.VOICE,
-        round_=round_,
+        round_=_round(task, step),
     )
 
 
