@@ -137,7 +137,7 @@ def _calm_after(book: Book, state: SensorState, reading: Reading) -> Calm | None
     if newest[1] != reading.n or newest[0] != reading.observed_at or state.rulebook != book.version:
         return None
     if state.last_n != reading.n:
-        return None  # A reading with a higher number is older: which numbers are missing is not this one's to say.
+        return None  # A higher number was observed earlier: what is missing is for the slow way to say.
     era = bisect_right(rules.starts, newest[0])
     if bisect_right(rules.starts, state.window[0][0]) != era:
         return None
