@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.chaos.campaign import PHONES, Json, Order, Outcome, Scene, Trial, play
+from tests.chaos.answering import SLOW_PHONES, answers_taken
+from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
 from tests.chaos.drain import drained, judge_door
-from tests.support.gather import carrier_ledger
 
 AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
 BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
 STARTED_MEANWHILE = ("triage", "notify", "console")
 SETTLED_S = 8.0
 P99_MS_MOST = 250.0
-# Asked before the outage, answered in its middle: 8 real seconds at 30 town seconds each.
-SLOW_MS = 240_000
-SLOW_PHONES = [{**phone, "sms": [{**rule, "after_ms": SLOW_MS} for rule in phone["sms"]]} for phone in PHONES]
 
 
 def run(order: Order) -> Json:
@@ -33,14 +30,14 @@ async def _outages(scene: Scene) -> Outcome:
 
 async def _away(scene: Scene, away_s: float, outcome: Outcome) -> None:
     stack = scene.stack
-    answered = await asyncio.to_thread(_answered, scene)
+    answered = await asyncio.to_thread(answers_taken, scene)
     began_s = time.monotonic()
     await asyncio.to_thread(stack.stop_broker)
     for name in STARTED_MEANWHILE:
         outcome.kills += bool(await asyncio.to_thread(stack.kill, name))
     await asyncio.sleep(max(SETTLED_S, away_s - (time.monotonic() - began_s)))
     before = _pids(scene)
-    outcome.facts["answered_meanwhile"] = await asyncio.to_thread(_answered, scene) - answered
+    outcome.facts["answered_meanwhile"] = await asyncio.to_thread(answers_taken, scene) - answered
     await asyncio.to_thread(stack.start_broker)
     back_s = time.monotonic()
     outcome.fired += 1
@@ -54,12 +51,6 @@ async def _away(scene: Scene, away_s: float, outcome: Outcome) -> None:
 
 def _pids(scene: Scene) -> dict[str, int]:
     return {info.name: info.pid for info in scene.stack.info() if info.name != "kafka"}
-
-
-def _answered(scene: Scene) -> int:
-    """Return how many answers of phones the webhook door has taken."""
-    ledger = carrier_ledger(scene.stack.urls["carrier"])
-    return sum(row["kind"] == "answer_taken" and row["taken"] for row in ledger)
 
 
 TRIAL = Trial(

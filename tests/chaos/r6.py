@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from tests.chaos.campaign import PHONES, Json, Order, Outcome, Scene, Trial, play, say
+from tests.chaos.answering import SLOW_PHONES, answers_taken
+from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play, say
 from tests.chaos.recovery import WITHIN_S, Before, whole_again_s
-from tests.support.gather import carrier_ledger
 from tests.support.postgres import PostgresCluster, run_sql
 
 CUT_EVERY_S = 5.0
 CUTS_UNTIL, STOPPED_AT = 0.4, 0.5
 AWAY_S = {"ci": 20.0, "night": 60.0}
 IN_WORK_S = 1.0
-# Asked before the outage, answered in its middle: 8 real seconds at 30 town seconds each.
-SLOW_MS = 240_000
-SLOW_PHONES = [{**phone, "sms": [{**rule, "after_ms": SLOW_MS} for rule in phone["sms"]]} for phone in PHONES]
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -57,10 +54,10 @@ async def _outage(scene: Scene, cluster: PostgresCluster) -> Outcome:
     await asyncio.to_thread(cluster.stop)
     await asyncio.sleep(IN_WORK_S)  # What was committed before the stop may be answered after it.
     before = Before.of(scene)
-    heard = await asyncio.to_thread(_answered, scene)
+    heard = await asyncio.to_thread(answers_taken, scene)
     await asyncio.sleep(AWAY_S[scene.order.scale] - IN_WORK_S)
     answered = load.answers - before.answers
-    said = await asyncio.to_thread(_answered, scene) - heard
+    said = await asyncio.to_thread(answers_taken, scene) - heard
     await asyncio.to_thread(cluster.start)
     recovered_s = await whole_again_s(scene, before)
     broken = broken_promises(answered, load.bare_refusals, said, recovered_s)
@@ -89,12 +86,6 @@ def broken_promises(
     if recovered_s is None:
         broken.append(f"not all was in order again within {WITHIN_S:.0f} s")
     return broken
-
-
-def _answered(scene: Scene) -> int:
-    """Return how many answers of phones the webhook door has taken."""
-    ledger = carrier_ledger(scene.stack.urls["carrier"])
-    return sum(row["kind"] == "answer_taken" and row["taken"] for row in ledger)
 
 
 TRIAL = Trial(
