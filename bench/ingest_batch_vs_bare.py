@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from bench import door
-from bench.harness import Benchmark
+from bench import door, ingest_single_vs_bare
 
-BENCHMARK = Benchmark(
+BENCHMARK = replace(
+    ingest_single_vs_bare.BENCHMARK,
     name="ingest_batch_vs_bare",
     unit="readings/s",
-    better="higher",
     ours=partial(door.ours, posts=300, rows=1000, connections=8),
-    samples_least=300_000,
-    baseline="the same framework parses and validates the same model and answers the same; no storage",
     against=partial(door.bare, posts=300, rows=1000, connections=8),
-    prepare=door.prepare,
+    samples_least=300_000,
     asked=0.30,
 )

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from bench import latency
-from bench.harness import Benchmark
+from bench import latency, latency_idle
 
-BENCHMARK = Benchmark(
-    name="latency_idle_postgres",
-    unit="ms (p50)",
-    better="lower",
-    ours=latency.ours,
-    samples_least=latency.PROBES,
-    baseline="POST, aiokafka twice, POST to the same carrier, the same batch_timeout_ms; nothing stored",
-    against=latency.bare,
-    prepare=partial(latency.prepare, postgres=True),
-    asked=0.2,
+BENCHMARK = replace(
+    latency_idle.BENCHMARK, name="latency_idle_postgres", prepare=partial(latency.prepare, postgres=True)
 )
