@@ -7,6 +7,7 @@ Every other test goes to whichever process is free.
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -15,6 +16,10 @@ SMOKE = "tests/smoke/"
 # These mostly wait; the rest of the folder goes one by one beside them.
 SLOW = ("test_broker_outages.py", "test_no_number_in_any_log.py", "test_guaiba_through_the_whole_system.py")
 POLITE = 5
+
+# In the background of a script Ctrl-C is ignored, and so it would be by every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def turn_of(test: str) -> str:
