@@ -87,7 +87,8 @@ async def _consume(app: App) -> None:
         )
         for topic in (TOPIC, *TOPICS)
     ]
-    watches = [consumer.watch() for consumer in consumers]
+    # The doors take readings and reports also where Kafka was never reached.
+    watches = [consumer.watch(is_needed=False) for consumer in consumers]
     try:
         await _all([connect_forever(broker, asyncio.Event()), *watches])
     finally:

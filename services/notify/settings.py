@@ -29,7 +29,7 @@ class NotifySettings(CarrierSettings):
     uses_kafka: ClassVar[bool] = True
 
     phone_key: SecretStr = SecretStr("")
-    incidents_max_records: int = Field(default=200, ge=1, le=2000)
+    incidents_max_records: int = Field(default=20, ge=1, le=2000)
     answers_kept_days: int = Field(default=90, ge=1)
     messages_kept_days: int = Field(default=730, ge=1)
     former_people_days: int = Field(default=365, ge=1)

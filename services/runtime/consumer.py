@@ -27,7 +27,7 @@ RETRY_S = 0.25
 RETRY_S_MAX = 3.0  # A database that is back finds us within it, however long it was away.
 WATCH_EVERY_S = 5.0
 STUCK_AFTER_S = 20.0
-HUNG_AFTER_S = 60.0  # Longer than any statement may run; two hundred small transactions take less.
+HUNG_AFTER_S = 60.0  # Longer than any statement may run, and than all small transactions of a batch.
 RED_AFTER_TRIES = 4
 
 
@@ -51,6 +51,7 @@ class Consumer:
         self._client = client
         self._part = f"consumer:{topic}"
         self._tries = 0
+        self._tried_in_turn = 0
         self._handled = 0
         self._in_work_since: float | None = None
         self.stopped_at: OursMalformed | None = None
@@ -106,14 +107,18 @@ class Consumer:
         self._handled += count
         metrics.HANDLED.labels(self._topic).inc(count)
         if self._tries:
-            self._tries = 0
-            metrics.TRIES.labels(self._topic).set(0)
-            self._health.clear(self._part)
+            self._forget_tries()
+
+    def _forget_tries(self) -> None:
+        self._tries = 0
+        metrics.TRIES.labels(self._topic).set(0)
+        self._health.clear(self._part)
 
     async def _tries_later(self, err: Retriable) -> None:
         if isinstance(err, Fenced) and isinstance(self._gate, Ownership):
             self._gate.fenced()
         self._tries += 1
+        self._tried_in_turn = self._gate.turn
         metrics.TRIES.labels(self._topic).set(self._tries)
         wait_s = pause_s(self._tries) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
         log.warning(
@@ -164,10 +169,18 @@ class Consumer:
         except (KafkaError, TimeoutError, OSError):
             return {}
 
-    async def watch(self) -> None:
-        """Tell ``health`` for ever whether this consumer makes progress or has nothing to do."""
+    async def watch(self, *, is_needed: bool = True) -> None:
+        """Tell ``health`` for ever whether this consumer makes progress or has nothing to do.
+
+        Args:
+            is_needed: The process is not ready before the broker has once given this consumer its partitions.
+        """
+        if is_needed:
+            await self._assigned_once()
         while True:
             before = self._handled
+            if self._tries and self._tried_in_turn != self._gate.turn:
+                self._forget_tries()  # Assigned anew: what failed comes again, or is another replica's.
             lag = await self._lag()
             if lag is not None:
                 metrics.LAG.labels(self._topic).set(lag)
@@ -180,6 +193,12 @@ class Consumer:
                 self._health.beat(self._part, STUCK_AFTER_S - worked_s)
                 self._ends_what_hangs(worked_s)
             await self._until_next_look(before)
+
+    async def _assigned_once(self) -> None:
+        self._health.fail(self._part, "not yet given its partitions by the broker")
+        await self._gate.ready.wait()
+        if self.stopped_at is None:
+            self._health.clear(self._part)
 
     async def _until_next_look(self, before: int) -> None:
         await asyncio.sleep(WATCH_EVERY_S)

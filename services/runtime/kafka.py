@@ -26,6 +26,8 @@ log = structlog.get_logger()
 CONNECT_AGAIN_S = 0.5
 CONNECT_AGAIN_S_MAX = 1.5
 GRACE_S = 15.0
+ONE_BY_ONE_MAX = 20
+"""Records in a batch whose every record is a transaction of its own: it is soon handled whole."""
 
 
 def kafka_broker(settings: RuntimeSettings, service: str) -> KafkaBroker:

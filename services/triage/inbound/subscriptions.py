@@ -8,7 +8,7 @@ from faststream.kafka import KafkaBroker
 
 from schemas.topics import DECISIONS, READINGS, REPORTS
 from services.runtime.consumer import Consumer
-from services.runtime.kafka import subscribe
+from services.runtime.kafka import ONE_BY_ONE_MAX, subscribe
 from services.triage.settings import SERVICE
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def subscriptions(broker: KafkaBroker, app: App) -> list[Consumer]:
             slot=app.settings.slot,
             handle=app.handle,
             health=app.health,
+            max_records=ONE_BY_ONE_MAX,
         )
         for topic in (DECISIONS.name, REPORTS.name)
     ]

@@ -116,6 +116,41 @@ async def test_a_busy_dependency_means_the_batch_is_read_again(stage: Stage) -> 
     assert (stage.handled, stage.crashes) == ([0], [])
 
 
+async def test_what_failed_before_a_rebalance_keeps_nobody_red(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another replica has the batch now; on a topic without traffic none would come to say so."""
+    monkeypatch.setattr(consumer_module, "WATCH_EVERY_S", 0.01)
+    stage.outcomes = [DatabaseDown("away")] * consumer_module.RED_AFTER_TRIES
+    for _ in range(consumer_module.RED_AFTER_TRIES):
+        with pytest.raises(NackMessage):
+            await stage.batch(0)
+    stage.consumer._client = lambda: None
+    watching = asyncio.create_task(stage.consumer.watch(is_needed=False))
+    await asyncio.sleep(0.05)
+    assert not stage.health.ready().is_well, "the batch comes again here"
+    await stage.gate.on_partitions_revoked([TP])
+    await stage.gate.on_partitions_assigned([])
+    async with asyncio.timeout(5):
+        while not stage.health.ready().is_well:
+            await asyncio.sleep(0.005)
+    watching.cancel()
+
+
+async def test_a_consumer_that_never_reached_the_broker_is_not_ready() -> None:
+    """Red until its first assignment, be it of no partition; not dead, for a restart would not help."""
+    stage = Stage()
+    stage.consumer._client = lambda: None
+    watching = asyncio.create_task(stage.consumer.watch())
+    await asyncio.sleep(0)
+    assert list(stage.health.ready().troubles) == ["consumer:incidents"]
+    assert stage.health.alive().is_well
+    await stage.gate.on_partitions_assigned([])
+    await asyncio.sleep(0.01)
+    assert stage.health.ready().is_well
+    watching.cancel()
+
+
 async def test_at_a_record_of_ours_that_cannot_be_read_it_stops_for_good(stage: Stage) -> None:
     """Never acknowledged, paused, /readyz red and saying where; also after the next assignment."""
     stage.outcomes = [OursMalformed("incidents", 0, 7, "value.invalid: level")]
