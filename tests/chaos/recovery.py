@@ -39,30 +39,36 @@ async def whole_again_s(scene: Scene, before: Before) -> float | None:
     began_s, taken = time.monotonic(), scene.load.answers[202]
     said = await _spooled(scene, 1000)
     since_s: dict[str, float] = {}
+    red: set[str] = set()
     while (away_s := time.monotonic() - began_s) < WITHIN_S:
         holds = {
             "taken": scene.load.answers[202] > taken,
-            "ready": await _is_ready(scene),
+            "ready": not (now_red := await _red(scene)),
             "fetched": await _is_fetched(scene, said),
             "folded": await asyncio.to_thread(_folded, scene) > before.accepted,
         }
+        red |= now_red
         since_s = {what: since_s.get(what, away_s) for what, is_so in holds.items() if is_so}
         if all(holds.values()):
             say("   in order again: " + ", ".join(f"{what} {s:.1f} s" for what, s in since_s.items()))
+            say(f"   red meanwhile: {', '.join(sorted(red)) or 'nobody'}")
             return time.monotonic() - began_s
         await asyncio.sleep(LOOK_EVERY_S)
     return None
 
 
-async def _is_ready(scene: Scene) -> bool:
-    urls = scene.stack.urls
+async def _red(scene: Scene) -> set[str]:
+    """Return which parts of which services are not ready."""
+    urls, red = scene.stack.urls, set()
     async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
-        try:
-            return all(
-                [(await http.get(f"{urls[name]}/readyz")).is_success for name in urls.keys() - {"carrier"}]
-            )
-        except httpx.HTTPError:
-            return False
+        for name in urls.keys() - {"carrier"}:
+            try:
+                answer = await http.get(f"{urls[name]}/readyz")
+            except httpx.HTTPError:
+                red.add(f"{name} does not answer")
+            else:
+                red |= {f"{name} {part}" for part in answer.json()["troubles"]}
+    return red
 
 
 async def _is_fetched(scene: Scene, said: Sequence[int]) -> bool:
