@@ -22,6 +22,8 @@ from services.triage.domain.state import Kept, SensorState, Track
 from services.triage.domain.window import MAX_WINDOW, edition
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+LOOK_MOST: Final = 16
+"""Readings of the window that one reading may have looked at in the search for calm."""
 
 
 class Calm:
@@ -57,6 +59,7 @@ class Calms:
     def __init__(self) -> None:
         self._by_sensor: dict[str, Calm] = {}
         self._running: list[Calm] = []
+        self._unlooked: dict[str, int] = {}
 
     def fold(
         self, book: Book, sensors: dict[str, SensorState], readings: Iterable[Reading], out: Outcome
@@ -98,11 +101,21 @@ class Calms:
         if state is None:
             state = sensors[reading.sensor_id] = SensorState(reading.sensor_id)
         fold_reading(book, state, reading, out)
-        calm = _calm_after(book, state, reading)
+        calm = self._calm_after(book, state, reading)
         if calm is None:
             self._by_sensor.pop(reading.sensor_id, None)
         else:
             self._by_sensor[reading.sensor_id] = calm
+            state.standings.clear()
+
+    def _calm_after(self, book: Book, state: SensorState, reading: Reading) -> Calm | None:
+        """Look for calm, which reads the whole window: not after every reading where that is long."""
+        readings = self._unlooked.get(reading.sensor_id, 0) + 1
+        if readings * LOOK_MOST < len(state.window):
+            self._unlooked[reading.sensor_id] = readings
+            return None
+        self._unlooked.pop(reading.sensor_id, None)
+        return _calm_after(book, state, reading)
 
 
 def _settle(book: Book, calm: Calm, out: Outcome) -> None:

@@ -9,7 +9,7 @@ from services.triage.domain import verdicts
 from services.triage.domain.folding import Folding
 from services.triage.domain.rulebook import Levels
 from services.triage.domain.state import Kept, Track
-from services.triage.domain.window import place, refold
+from services.triage.domain.window import place, refold, remember_standings
 
 OLDEST_THAT_RAISES: Final = timedelta(hours=24)
 
@@ -21,18 +21,17 @@ def fold_into_window(folding: Folding, kept: Kept) -> None:
     is held until the watermark has passed; a late reading that changes neither prolongs no hold.
     """
     state, rules = folding.state, folding.rules
-    before = {id_: refold(rules, state.window, id_, track) for id_, track in state.tracks.items()}
-    at = place(state.window, kept)
-    if at is None:
+    remember_standings(rules, state)
+    placed = place(state.window, kept)
+    if placed is None:
         return
+    at, in_place = placed
     state.newest = state.window[-1]
     for rule_id, track in state.tracks.items():
-        after = refold(rules, state.window, rule_id, track)
-        track.provisional = after[-1]
-        shown = max(standing.level for standing in after[at + 1 :])
-        known = max(standing.level for standing in before[rule_id][at:])
-        _hold(folding, rule_id, track, shown if shown > known else 0)
-        stood = before[rule_id][-1].level
+        stood = state.standings[rule_id][-1].level
+        shown = refold(rules, state, rule_id, at, in_place=in_place)
+        track.provisional = state.standings[rule_id][-1]
+        _hold(folding, rule_id, track, shown)
         if track.provisional.level < stood:
             _keep(folding, rule_id, track, stood)
 

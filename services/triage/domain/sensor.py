@@ -109,18 +109,14 @@ def _fold_newest(folding: Folding, kept: Kept) -> None:
     for rule_id, track in state.tracks.items():
         rule, before = edition(folding.in_force, rule_id), track.provisional
         track.provisional = step(rule, rules.by_id[rule_id], before, kept[2])
+        if state.standings:
+            state.standings[rule_id].append(track.provisional)
         if rule is not None and rule.ladder.confirm > 1 and before is not track.provisional:
             _say_waiting(folding, rule, before, track)
     for settled in passed(rules, state):
         _settle(folding, settled)
     for rule_id, track in state.tracks.items():
-        if (
-            track.held_until is not None
-            and state.watermark is not None
-            and track.held_until < state.watermark
-        ):
-            track.held, track.held_until = 0, None
-        level = max(track.provisional.level, track.held)
+        level = _held(state, track)
         if level != track.level:
             folding.move(rule_id, track, level)
 
@@ -174,3 +170,4 @@ def _adopt_rulebook(folding: Folding) -> None:
         if rule_id not in state.tracks:
             state.tracks[rule_id] = Track(rule.ladder.start(), rule.ladder.start())
     state.rulebook = book.version
+    state.standings.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -38,7 +39,7 @@ class Track(msgspec.Struct, array_like=True):
     late: tuple[int, ...] = ()
 
 
-class SensorState(msgspec.Struct):
+class SensorState(msgspec.Struct, dict=True):
     """Stage 1 of one sensor.
 
     Attributes:
@@ -65,6 +66,14 @@ class SensorState(msgspec.Struct):
     watched_from: datetime | None = None
     silent: list[str] = []
     rulebook: str = ""
+
+    @cached_property
+    def standings(self) -> dict[str, list[Standing]]:
+        """Per rule, the standing before the window and after each reading in it; empty until one is late.
+
+        Not saved: it follows from ``tracks`` and ``window``.
+        """
+        return {}
 
 
 class Condition(msgspec.Struct):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +24,9 @@ from services.triage.outbound.sensors import SensorStore
 from services.triage.towns import Towns
 
 log = structlog.get_logger()
+
+UNBROKEN_MOST: Final = 2_000
+"""Readings folded before other work of the process has its turn: heartbeats, the relay, the watchdog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class ReadingsBatch:
         opened = [_open(record) for record in records]
         try:
             await self._load(opened)
-            work = self._fold(opened)
+            work = await self._fold(opened)
             async with self._db.transaction() as conn:
                 await self._ownership.advance(conn, records)
                 await self._save(conn, work)
@@ -111,9 +116,14 @@ class ReadingsBatch:
             return list(watched)
         return [tick.municipality] if tick.municipality in watched else []
 
-    def _fold(self, opened: Sequence[Opened]) -> dict[Place, _Work]:
+    async def _fold(self, opened: Sequence[Opened]) -> dict[Place, _Work]:
         work: dict[Place, _Work] = {}
+        unbroken = 0
         for each in opened:
+            unbroken += 1 if isinstance(each.content, Tick) else len(each.content)
+            if unbroken >= UNBROKEN_MOST:
+                unbroken = 0
+                await asyncio.sleep(0)
             for place in self._places(each):
                 mine = work.get(place)
                 if mine is None:

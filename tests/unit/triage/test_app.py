@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from schemas.topics import DECISIONS, READINGS
 from schemas.vocabulary import Level, Verb, Via
 from services.runtime.errors import Fenced, OursMalformed
 from services.triage import tables
+from services.triage.flows.readings_batch import UNBROKEN_MOST
 from tests.unit.triage.town import Desk, decision, load, reading
 
 
@@ -316,6 +319,27 @@ async def test_two_towns_with_the_same_gauges_never_mix(tmp_path: Path, url: str
 async def rise_second(desk: Desk, town: str) -> str:
     await desk.measure(town, reading(2, 5, 3.2))
     return str((await desk.published("incident.classified", town))[0]["incident_id"])
+
+
+async def test_long_batch_lets_others_have_their_turn(desk: Desk) -> None:
+    """Heartbeats and the watchdog do not wait for ten thousand readings."""
+    await desk.measure("villa", reading(1, 0, 2.0))
+    ((_, states),) = desk.app.cache.all()
+    seen, records = [1], []
+    for first in range(2, 10_002, 500):
+        readings = [reading(n, n, 2.0, quality="suspect") for n in range(first, first + 500)]
+        records.append(desk.measured("villa", readings))
+
+    async def look() -> None:
+        while True:
+            seen.append(states["g-001"].last_n)
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await desk.app.consume(READINGS.name, records)
+    looking.cancel()
+    assert seen[-1] == 10_001
+    assert max(after - before for before, after in pairwise(seen)) <= UNBROKEN_MOST + 500
 
 
 async def test_state_in_rows_stays_small(desk: Desk) -> None:
