@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -17,10 +17,12 @@ from municipio.ports import Ports
 from municipio.stack import Stack
 from schemas.topics import READINGS
 from services.runtime.clock import TownClock
+from services.triage.domain.incident import incident_id_of
+from services.triage.domain.state import TownState
 from tests.chaos.bare import bare_item
 from tests.chaos.campaign import BEGINS, ENVIRONMENT, TOWN, Json, Order, say
 from tests.chaos.rest import to_rest
-from tests.support.towns import WrittenTown, write_town
+from tests.support.towns import LEVELS, WrittenTown, write_town
 
 GAUGES = 100
 READINGS_EACH = 200
@@ -133,23 +135,49 @@ def _end(stack: Stack) -> Json:
         "incidents": sorted(
             [one["hazard"], sorted(one["zones"]), one["level"], one["state"]] for one in incidents
         ),
-        "ids": sorted(one["incident_id"] for one in incidents),
+        "ids": {",".join(sorted(one["zones"])): one["incident_id"] for one in incidents},
     }
 
 
 def hash_of(end: Json) -> str:
-    """Return the hash of how a town ended. Ids are apart: they name the reading that raised first."""
+    """Return the hash of how a town ended. Ids are apart: each names the reading that raised first."""
     said = {name: end[name] for name in ("counted", "settled", "incidents")}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _judge(order: Order, events: Sequence[Json], in_turn: Json, mixed: Json, took_s: float) -> Json:
+def possible_ids(events: Sequence[Json]) -> dict[str, list[str]]:
+    """Return, by zone, the id that its incident has when a reading raised it; in the order observed."""
+    town, lowest_m = TownState(TOWN), min(up for _, up, _ in LEVELS)
+    found: dict[str, list[str]] = {}
+    for row in events:
+        if row["value"] >= lowest_m:
+            number, at = row["sensor_id"].removeprefix("g-"), datetime.fromisoformat(row["observed_at"])
+            made = incident_id_of(town, f"r-{number}", f"z-{number}", at)
+            found.setdefault(f"z-{number}", []).append(made)
+    return found
+
+
+def strange_ids(events: Sequence[Json], in_turn: Json, mixed: Json) -> list[str]:
+    """Return whose incident is not named after the first reading that could raise it, or mixed, after any."""
+    possible = possible_ids(events)
     broken = []
+    if in_turn["ids"] != {zone: ids[0] for zone, ids in possible.items()}:
+        broken.append("in turn, an incident is not named after the first reading at its level")
+    for zone in possible.keys() | mixed["ids"].keys():
+        if mixed["ids"].get(zone) not in possible.get(zone, []):
+            broken.append(
+                f"out of order, the incident of {zone} is named after no reading that could raise it"
+            )
+    return broken
+
+
+def _judge(order: Order, events: Sequence[Json], in_turn: Json, mixed: Json, took_s: float) -> Json:
+    broken = strange_ids(events, in_turn, mixed)
     for name in ("counted", "settled", "incidents"):
         if in_turn[name] != mixed[name]:
             broken.append(f"{name} differ: {_difference(in_turn[name], mixed[name])}")
     counted = sum(count for count, _ in mixed["counted"].values())
-    same = len(set(in_turn["ids"]) & set(mixed["ids"]))
+    same = len(set(in_turn["ids"].values()) & set(mixed["ids"].values()))
     planted = {**mixed, "settled": dict(list(mixed["settled"].items())[1:])}
     say(f"   {hash_of(in_turn)[:16]} in turn, {hash_of(mixed)[:16]} mixed, {same} incident ids the same")
     return bare_item(

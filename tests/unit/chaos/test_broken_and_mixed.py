@@ -74,7 +74,21 @@ def test_mixed_events_come_three_times_and_at_most_an_hour_late() -> None:
 
 def test_two_towns_that_end_otherwise_have_other_hashes() -> None:
     """In what was counted, in a condition, in an incident; ids alone make no difference."""
-    end = {"counted": {"g": [1, "5"]}, "settled": {"g r": 2}, "incidents": [["flood"]], "ids": ["a"]}
+    end = {"counted": {"g": [1, "5"]}, "settled": {"g r": 2}, "incidents": [["flood"]], "ids": {"z": "a"}}
     others = [{**end, "counted": {}}, {**end, "settled": {"g r": 3}}, {**end, "incidents": []}]
     assert r13.hash_of(end) not in {r13.hash_of(other) for other in others}
-    assert r13.hash_of(end) == r13.hash_of({**end, "ids": ["b"]})
+    assert r13.hash_of(end) == r13.hash_of({**end, "ids": {"z": "b"}})
+
+
+def test_an_incident_named_after_no_reading_at_its_level_is_seen() -> None:
+    """In turn only the first reading that could raise may give the name, out of order any of them."""
+    events = r13._events(ORDER, GAUGES[:10])
+    possible = r13.possible_ids(events)
+    first = {"ids": {zone: ids[0] for zone, ids in possible.items()}}
+    last = {"ids": {zone: ids[-1] for zone, ids in possible.items()}}
+    assert r13.strange_ids(events, first, first) == r13.strange_ids(events, first, last) == []
+    assert len(r13.strange_ids(events, last, first)) == 1
+    zone = min(possible)
+    for ids in ({**first["ids"], zone: "another"}, {**first["ids"], "z-999": possible[zone][0]}):
+        assert len(r13.strange_ids(events, first, {"ids": ids})) == 1
+    assert len(r13.strange_ids(events, first, {"ids": dict(list(first["ids"].items())[1:])})) == 1
