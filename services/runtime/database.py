@@ -71,6 +71,17 @@ class Database:
         for callback in callbacks.values():
             callback()
 
+    @asynccontextmanager
+    async def savepoint(self, conn: AsyncConnection) -> AsyncIterator[None]:
+        """Undo on an error only what was written inside; the transaction goes on.
+
+        Raises:
+            DatabaseDown, DatabaseBusy, DatabaseFull: Retriable; the whole transaction is to be given up.
+        """
+        with translated(is_remote=self.dialect == "postgresql"):
+            async with conn.begin_nested():
+                yield
+
     @contextmanager
     def _not_nested(self) -> Iterator[None]:
         task = asyncio.current_task()

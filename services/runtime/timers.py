@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.database import Database, insert_into
-from services.runtime.errors import Retriable
+from services.runtime.errors import DatabaseBusy, Retriable
 from services.runtime.steady_scheduler import SteadyScheduler
 from services.runtime.tables import RuntimeTables
 
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 TICK_S = 0.25
 A_ROUND = 500
+# One turn of the writer: what a hundred statuses of messages take, too.
+A_TURN, A_TURN_S = 50, 0.1
 RETRY_S = 1.0
 RETRY_S_MAX = 300.0
 
@@ -43,7 +46,10 @@ Handler = Callable[[AsyncConnection, Timer], Awaitable[None]]
 
 
 class Timers:
-    """Timers of one service. A handler runs in the transaction that removes its timer, so once."""
+    """Timers of one service. A handler runs in the transaction that removes its timer, so once.
+
+    Several share a transaction, each behind a savepoint of its own (ADR 0018).
+    """
 
     def __init__(self, db: Database, tables: RuntimeTables, clock: Clock) -> None:
         self._db = db
@@ -98,7 +104,7 @@ class Timers:
         return int((await conn.execute(late)).scalar_one())
 
     async def fire_due(self, now: datetime | None = None) -> int:
-        """Fire what is due, each in a transaction of its own; return how many fired.
+        """Fire what is due, most overdue first; return how many fired.
 
         A handler that fails keeps its timer, which waits longer after each failure; the others go on.
 
@@ -106,14 +112,19 @@ class Timers:
             Retriable: The database is away; nothing is lost.
         """
         moment = now if now is not None else self._clock.now()
-        if not await self._is_any_due(moment):
-            return 0  # Four times a second nothing is due; that must not cost a writer's turn.
-        fired = 0
-        for _ in range(A_ROUND):
-            outcome = await self._fire_one(moment)
-            if outcome is None:
-                break
-            fired += outcome
+        fired, left, most = 0, A_ROUND, A_TURN
+        # Four times a second nothing is due; that must not cost a writer's turn.
+        while left > 0 and await self._is_any_due(moment):
+            try:
+                tried, fine = await self._turn(moment, min(most, left))
+            except DatabaseBusy:
+                if most == 1:
+                    raise
+                most = 1  # Two that lock in different orders end in neither: one lock at a time does.
+                continue
+            if not tried:
+                break  # Other replicas are at it.
+            fired, left = fired + fine, left - tried
         return fired
 
     def start(self, scheduler: AsyncIOScheduler) -> None:
@@ -130,13 +141,36 @@ class Timers:
 
     async def _is_any_due(self, moment: datetime) -> bool:
         async with self._db.reading() as conn:
-            return (await conn.execute(self._due(moment))).first() is not None
+            return (await conn.execute(self._next(moment))).first() is not None
 
-    async def _fire_one(self, moment: datetime) -> int | None:
-        """Fire the most overdue timer: 1 fired, 0 its handler failed, ``None`` when none is due."""
+    async def _turn(self, moment: datetime, most: int) -> tuple[int, int]:
+        """Fire some in one transaction; return how many were tried, and how many of them fired.
+
+        It ends early when the writer's turn is over: the rest is for the next.
+        """
+        tried: list[tuple[Timer, bool]] = []
+        async with self._db.transaction() as conn:
+            until_s = time.monotonic() + A_TURN_S
+            while len(tried) < most and (one := await self._fire_next(conn, moment)) is not None:
+                tried.append(one)
+                if time.monotonic() > until_s:
+                    break
+        for timer, is_fired in tried:
+            if is_fired:
+                metrics.TIMER_LATE.observe(max(0.0, (moment - timer.due_at).total_seconds()))
+            else:
+                metrics.TIMER_FAILED.labels(timer.kind).inc()
+        return len(tried), sum(is_fired for _, is_fired in tried)
+
+    async def _fire_next(self, conn: AsyncConnection, moment: datetime) -> tuple[Timer, bool] | None:
+        """Fire the most overdue timer behind a savepoint; say whether its handler was fine.
+
+        Each is claimed at its turn, not with the others: one that an earlier handler moved or cancelled is
+        left alone, and nobody waits for a row that is not yet needed.
+        """
         timer: Timer | None = None
         try:
-            async with self._db.transaction() as conn:
+            async with self._db.savepoint(conn):
                 timer = await self._claim(conn, moment)
                 if timer is None:
                     return None
@@ -146,14 +180,13 @@ class Timers:
         except Exception as err:
             if timer is None:
                 raise
-            await self._postpone(timer, moment, err)
-            return 0
-        metrics.TIMER_LATE.observe(max(0.0, (moment - timer.due_at).total_seconds()))
-        return 1
+            await self._postpone(conn, timer, moment, err)
+            return timer, False
+        return timer, True
 
     async def _claim(self, conn: AsyncConnection, moment: datetime) -> Timer | None:
         t = self._table
-        row = (await conn.execute(self._due(moment).with_for_update(skip_locked=True))).mappings().first()
+        row = (await conn.execute(self._next(moment).with_for_update(skip_locked=True))).mappings().first()
         if row is None:
             return None
         names = ("municipality", "kind", "subject", "step", "due_at", "attempts")
@@ -161,19 +194,20 @@ class Timers:
         await conn.execute(sa.delete(t).where(_is(t, timer)))
         return timer
 
-    def _due(self, moment: datetime) -> sa.Select[Any]:
+    def _next(self, moment: datetime) -> sa.Select[Any]:
         t = self._table
         is_due = (t.c.try_at <= moment) & t.c.kind.in_(sorted(self._handlers))
         return sa.select(t).where(is_due).order_by(t.c.try_at).limit(1)
 
-    async def _postpone(self, timer: Timer, moment: datetime, error: Exception) -> None:
-        wait_s = min(RETRY_S * 2**timer.attempts, RETRY_S_MAX)
+    async def _postpone(
+        self, conn: AsyncConnection, timer: Timer, moment: datetime, error: Exception
+    ) -> None:
+        """Put a timer off whose handler failed, unless another replica has had it since the savepoint."""
         t = self._table
-        same = _is(t, timer) & (t.c.due_at == timer.due_at)
+        wait_s = min(RETRY_S * 2**timer.attempts, RETRY_S_MAX)
+        as_claimed = _is(t, timer) & (t.c.due_at == timer.due_at) & (t.c.attempts == timer.attempts)
         later = {"attempts": timer.attempts + 1, "try_at": moment + timedelta(seconds=wait_s)}
-        async with self._db.transaction() as conn:
-            await conn.execute(sa.update(t).where(same).values(later))
-        metrics.TIMER_FAILED.labels(timer.kind).inc()
+        await conn.execute(sa.update(t).where(as_claimed).values(later))
         log.error(
             "timer.handler_failed",
             kind=timer.kind,
