@@ -142,7 +142,33 @@ def old_row(table: sa.Table) -> dict[str, Any]:
     return row | ENDED.get(table.name, {})
 
 
+@pytest.mark.parametrize("going_on", [{"incident": {"state": "open"}}, {"warning": {"state": "authorised"}}])
+async def test_who_was_told_of_what_goes_on_stays_known(
+    url: str, going_on: dict[str, dict[str, Any]]
+) -> None:
+    """A clock moved by years ends no incident and no warning: its correction and its lift have addressees."""
+    if url.startswith("postgresql"):
+        await run_sql(url, "CREATE SCHEMA notify")
+    db = Database(migrated(url, "notify"), schema="notify")
+    await db.migrate("notify")
+    tables = [TABLES["notify"].tables[name] for name in ("incident", "warning", "body", "delivery")]
+    try:
+        async with db.transaction() as conn:
+            for table in tables:
+                await conn.execute(sa.insert(table).values(old_row(table) | going_on.get(table.name, {})))
+        job = Retention(db, RULES["notify"], town=lambda: NOW, wall=lambda: NOW)
+        assert await job.enforce() == 0
+        async with db.transaction() as conn:
+            for table in tables[:2]:
+                await conn.execute(sa.update(table).values(ENDED[table.name]))
+        assert await job.enforce() == 1
+    finally:
+        await db.close()
+
+
 ENDED: dict[str, dict[str, Any]] = {
+    "incident": {"state": "closed"},
+    "warning": {"state": "lifted"},
     "source": {"muted_at": None},
     "delivery": {"state": "delivered", "body_id": "b"},
     "body": {"body_id": "b"},

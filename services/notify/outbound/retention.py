@@ -8,9 +8,21 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from schemas.vocabulary import IncidentState, WarningState
 from services.notify.domain.delivery import OPEN, TERMINAL
 from services.notify.settings import NotifySettings
-from services.notify.tables import body, code, delivery, door_inbox, expansion, recipient, reply, runtime
+from services.notify.tables import (
+    body,
+    code,
+    delivery,
+    door_inbox,
+    expansion,
+    incident,
+    recipient,
+    reply,
+    runtime,
+    warning,
+)
 from services.runtime.database import Database
 from services.runtime.retention import ALWAYS_KEPT, Rule, outbox_rule, refused_rules, rows_of
 
@@ -56,9 +68,13 @@ def rules(settings: NotifySettings) -> tuple[Rule, ...]:
 
 
 async def forget_messages(db: Database, before: datetime, limit: int) -> int:
-    """Forget messages whose fate is old and known, and the words that no other message carries."""
+    """Forget messages whose fate is old and known, and the words that no other message carries.
+
+    Whoever was told of what goes on stays known, however far the town's clock was moved: a correction and a
+    lift are for them.
+    """
     d, b = delivery.c, body.c
-    is_old = (d.updated_at < before) & d.state.in_(_TERMINAL)
+    is_old = (d.updated_at < before) & d.state.in_(_TERMINAL) & ~_goes_on()
     async with db.reading() as conn:
         found = await conn.execute(
             sa.select(d.municipality, d.message_id, d.body_id).where(is_old).limit(limit)
@@ -75,6 +91,22 @@ async def forget_messages(db: Database, before: datetime, limit: int) -> int:
         unused = sa.tuple_(b.municipality, b.body_id).in_(words) & ~is_carried
         await conn.execute(sa.delete(body).where(unused))
     return gone
+
+
+def _goes_on() -> sa.ColumnElement[bool]:
+    """Say whether the incident that a message is about is open, or the warning that it carried in force."""
+    d, i, w = delivery.c, incident.c, warning.c
+    is_open = sa.exists().where(
+        d.municipality == i.municipality,
+        d.incident_id == i.incident_id,
+        i.state != IncidentState.CLOSED.value,
+    )
+    is_in_force = sa.exists().where(
+        d.municipality == w.municipality,
+        d.warning_id == w.warning_id,
+        w.state.in_([WarningState.REQUESTED.value, WarningState.AUTHORISED.value]),
+    )
+    return is_open | is_in_force
 
 
 def _left_for_good() -> sa.ColumnElement[bool]:
