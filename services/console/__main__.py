@@ -25,6 +25,7 @@ from services.runtime.kafka import connect_forever, kafka_broker, kafka_publishe
 from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
 from services.runtime.process import run, together
+from services.runtime.relay import relay_alone
 from services.runtime.settings import load
 from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
@@ -88,7 +89,7 @@ async def _door(app: App, stop: asyncio.Event) -> None:
 
 async def _relay(settings: ConsoleSettings, stop: asyncio.Event) -> None:
     async with _database(settings, alone=False) as db:
-        await together(stop, _app(settings, db).relay.run())
+        await together(stop, relay_alone(_app(settings, db).relay, db, SERVICE))
 
 
 async def _rebuild(settings: ConsoleSettings) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime.database_errors import translated
 from services.runtime.engines import postgresql_engine, sqlite_engine, with_driver
-from services.runtime.migrations import differences, upgrade
+from services.runtime.migrations import differences, is_upgraded, upgrade
 
 _AFTER_COMMIT = "municipio_after_commit"
 
@@ -115,6 +115,11 @@ class Database:
                     sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": service}
                 )
             await conn.run_sync(upgrade, service)
+
+    async def is_migrated(self, service: str) -> bool:
+        """Say whether somebody has brought the tables up to date."""
+        async with self.reading() as conn:
+            return await conn.run_sync(is_upgraded, service)
 
     async def drift(self, metadata: sa.MetaData) -> list[object]:
         """Return how the migrated tables differ from ``metadata``; empty when they agree."""

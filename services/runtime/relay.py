@@ -29,6 +29,7 @@ BATCH = 2000
 PAUSE_S = 0.25
 PAUSE_S_MAX = 2.0
 HELD_MAX = 500
+TABLES_AGAIN_S = 0.5
 
 Row = tuple[Source, Pending]
 
@@ -247,3 +248,16 @@ class Relay:
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             await publisher.close()
+
+
+async def relay_alone(relay: Relay, db: Database, service: str) -> None:
+    """Publish in a process of its own, as soon as the service has brought the tables up to date."""
+    while True:
+        try:
+            if await db.is_migrated(service):
+                break
+            log.info("relay.tables_awaited")
+        except Retriable as err:
+            log.warning("relay.tables_not_seen", reason=str(err))
+        await asyncio.sleep(TABLES_AGAIN_S)
+    await relay.run()

@@ -39,6 +39,11 @@ def upgrade(connection: sa.Connection, service: str) -> None:
     command.upgrade(config, "heads")
 
 
+def is_upgraded(connection: sa.Connection, service: str) -> bool:
+    """Say whether the tables behind ``connection`` are of the newest version that we know, or a newer one."""
+    return (_version(connection) or "") >= newest(service)
+
+
 def newest(service: str) -> str:
     """Return the newest version of a service; its file's name begins with it."""
     names = [path.name for path in (SERVICES / service / "migrations" / "versions").glob("[0-9]*_*.py")]

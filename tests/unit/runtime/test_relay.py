@@ -436,3 +436,26 @@ async def _campaign(folder: Path, keys: list[int], dice: random.Random, faults: 
         assert names == firsts
     assert await relay.drained()
     await db.close()
+
+
+async def test_a_relay_that_starts_before_its_service_waits_for_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty database does not end its process."""
+    monkeypatch.setattr(relay_module, "TABLES_AGAIN_S", 0.01)
+    ran = asyncio.Event()
+
+    class Told:
+        async def run(self) -> None:
+            ran.set()
+
+    db = Database(f"sqlite:///{tmp_path}/triage.sqlite")
+    waiting = asyncio.create_task(relay_module.relay_alone(Told(), db, "triage"))  # type: ignore[arg-type]
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    assert not ran.is_set()
+    await db.migrate("triage")
+    async with asyncio.timeout(5):
+        await waiting
+    assert ran.is_set()
+    await db.close()
