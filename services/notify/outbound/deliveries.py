@@ -71,6 +71,44 @@ class Claimed:
         return f"Claimed({self.message_id}, attempt {self.attempt})"
 
 
+def _readable() -> sa.Select[Any]:
+    same_person = sa.and_(
+        recipient.c.municipality == delivery.c.municipality,
+        recipient.c.recipient_id == delivery.c.recipient_id,
+    )
+    same_words = sa.and_(body.c.municipality == delivery.c.municipality, body.c.body_id == delivery.c.body_id)
+    return (
+        sa.select(delivery, recipient.c.phone_enc, body.c.text, body.c.language, body.c.voice)
+        .join(recipient, same_person)
+        .join(body, same_words)
+    )
+
+
+def _due() -> tuple[sa.ColumnElement[bool] | sa.TextClause, ...]:
+    d = delivery.c
+    return (
+        OPEN_ROWS,
+        d.state == MessageState.PLANNED,
+        d.municipality == sa.bindparam("town"),
+        d.channel == sa.bindparam("by"),
+        d.withdrawn_at.is_(None),
+        d.expires_at > sa.bindparam("now"),
+        sa.or_(d.attempt == 0, d.next_attempt_at <= sa.bindparam("real_now")),
+        sa.not_(told.must_wait()),
+    )
+
+
+# Made once: every pump asks at every commit, and making such a statement costs more than answering it.
+_READABLE = _readable()
+_ANY_DUE = sa.select(delivery.c.message_id).where(*_due()).limit(1)
+_NEXT_DUE = (
+    _READABLE.where(*_due(), delivery.c.lane <= sa.bindparam("most_lane"))
+    .order_by(delivery.c.lane, delivery.c.rank, delivery.c.message_id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(of=delivery, skip_locked=True)
+)
+
+
 class Deliveries:
     """Rows of ``delivery`` of all towns; every method names the town.
 
@@ -110,11 +148,9 @@ class Deliveries:
         Commit before anything leaves: a crash then finds ``sending`` rows and asks, instead of repeating.
         A message never tried is due at once; a repeated one from its ``next_attempt_at`` on.
         """
-        d = delivery.c
-        wanted = self._readable().where(*self._due(municipality, channel), d.lane <= most_lane)
-        wanted = wanted.order_by(d.lane, d.rank, d.message_id).limit(limit)
+        asked = self._asked(municipality, channel) | {"most_lane": most_lane, "most": limit}
         for _ in range(MOST_PASSES):  # each pass that sends nothing has closed what it found
-            rows = (await conn.execute(wanted.with_for_update(of=delivery, skip_locked=True))).all()
+            rows = (await conn.execute(_NEXT_DUE, asked)).all()
             sent = await self._leased(conn, municipality, sender, rows) if rows else []
             if sent or not rows:
                 return sent
@@ -122,8 +158,7 @@ class Deliveries:
 
     async def has_due(self, conn: AsyncConnection, municipality: str, channel: Channel) -> bool:
         """Say whether a claim would find anything; cheaper than claiming nothing."""
-        one = sa.select(delivery.c.message_id).where(*self._due(municipality, channel)).limit(1)
-        return (await conn.execute(one)).first() is not None
+        return (await conn.execute(_ANY_DUE, self._asked(municipality, channel))).first() is not None
 
     async def read(
         self, conn: AsyncConnection, municipality: str, message_ids: Sequence[str]
@@ -131,7 +166,7 @@ class Deliveries:
         """Return messages with number and words, without taking them."""
         d = delivery.c
         rows = await conn.execute(
-            self._readable().where(d.municipality == municipality, d.message_id.in_(message_ids))
+            _READABLE.where(d.municipality == municipality, d.message_id.in_(message_ids))
         )
         since = [(row, None if row.lease_until is None else row.lease_until - self.lease) for row in rows]
         read = (self._claimed(row, row.attempt, row.sender or "", leased_at) for row, leased_at in since)
@@ -255,18 +290,14 @@ class Deliveries:
         await self.events.tell(conn, changed)
         return changed
 
-    def _due(self, municipality: str, channel: Channel) -> tuple[sa.ColumnElement[bool] | sa.TextClause, ...]:
-        d = delivery.c
-        return (
-            OPEN_ROWS,
-            d.state == MessageState.PLANNED,
-            d.municipality == municipality,
-            d.channel == channel,
-            d.withdrawn_at.is_(None),
-            d.expires_at > self.clock.now(),
-            sa.or_(d.attempt == 0, d.next_attempt_at <= self.real.now()),
-            sa.not_(told.must_wait()),
-        )
+    def _asked(self, municipality: str, channel: Channel) -> dict[str, Any]:
+        """Return what the statements about due messages are filled with."""
+        return {
+            "town": municipality,
+            "by": channel.value,
+            "now": self.clock.now(),
+            "real_now": self.real.now(),
+        }
 
     async def _leased(
         self, conn: AsyncConnection, municipality: str, sender: str, rows: Sequence[Any]
@@ -321,20 +352,6 @@ class Deliveries:
         gone = sa.select(d.message_id).where(d.municipality == municipality, d.message_id.in_(all_ids))
         gone = gone.where(d.state != MessageState.PLANNED.value)
         return {message_id for (message_id,) in await conn.execute(gone)}
-
-    def _readable(self) -> sa.Select[Any]:
-        same_person = sa.and_(
-            recipient.c.municipality == delivery.c.municipality,
-            recipient.c.recipient_id == delivery.c.recipient_id,
-        )
-        same_words = sa.and_(
-            body.c.municipality == delivery.c.municipality, body.c.body_id == delivery.c.body_id
-        )
-        return (
-            sa.select(delivery, recipient.c.phone_enc, body.c.text, body.c.language, body.c.voice)
-            .join(recipient, same_person)
-            .join(body, same_words)
-        )
 
     def _claimed(self, row: Any, attempt: int, sender: str, leased_at: datetime | None) -> Claimed | None:
         if not authorised.fits(row):
