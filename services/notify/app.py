@@ -174,7 +174,8 @@ class App:
         if town is None:
             raise UnknownTown(municipality)
         if self.sender is not None:
-            after_commit(conn, self.sender, self.sender.wake)
+            wake = functools.partial(self.sender.wake, municipality)
+            after_commit(conn, (self.sender, municipality), wake)
         return Work(
             app=self,
             conn=conn,

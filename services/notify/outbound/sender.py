@@ -82,10 +82,11 @@ class Sender:
         self._tidy_steps: Sequence[Step] = (sweeps.release_dead_leases, sweeps.expire)
         self._asking_steps: Sequence[Step] = (sweeps.resolve, sweeps.poll)
 
-    def wake(self) -> None:
-        """Look for messages now; give this to ``after_commit`` where messages are planned."""
-        for pump in self._pumps.values():
-            pump.woken.set()
+    def wake(self, municipality: str) -> None:
+        """Look for a town's messages now; give this to ``after_commit`` where messages are planned."""
+        for channel in CHANNELS:
+            if pump := self._pumps.get((municipality, channel)):
+                pump.woken.set()
 
     async def run(self) -> None:
         """Send, write answers down and sweep until cancelled; then what is in flight is waited for."""

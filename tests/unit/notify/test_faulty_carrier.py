@@ -174,7 +174,7 @@ async def test_a_page_overtakes_a_running_broadcast(tmp_path):
                     await asyncio.sleep(0.01)
             sent_before = sum(received(town.fake).values())
             await town.rig.plan("page", lane=0, text="Pagina")
-            sender.wake()
+            sender.wake(TOWN)
             async with asyncio.timeout(10):
                 while not received(town.fake)["Pagina"]:
                     await asyncio.sleep(0.01)
