@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -82,9 +82,26 @@ def _run(stack: Stack, *, demo: bool, scripted: bool, as_json: bool) -> int:
     _say_ready(stack, time.monotonic() - began, as_json=as_json)
     if demo:
         _play(stack, scripted=scripted)
+    _keep_going(stack)
+    raise DependencyDown(f"The process manager ended; see {stack.copy.data / 'supervisor'}.")
+
+
+def _keep_going(stack: Stack) -> None:
+    """Return when the process manager has ended; until then end what stands still: it starts again."""
+    from municipio.watching import LOOK_EVERY_S, Watch
+
+    client = stack.client()
+    names = [name for name in stack.urls if name != "carrier"]
+    watch = Watch(stack, names, lambda name: client.answers(name, "/healthz"))
+    look_at_s = time.monotonic()
     while stack.is_running():
         time.sleep(0.5)
-    raise DependencyDown(f"The process manager ended; see {stack.copy.data / 'supervisor'}.")
+        if time.monotonic() < look_at_s:
+            continue
+        with suppress(OSError, DependencyDown):  # The manager has just ended, or is about to.
+            for name in watch.look():
+                print(f"{name} stood still; it was ended and starts again.", file=sys.stderr, flush=True)
+        look_at_s = time.monotonic() + LOOK_EVERY_S
 
 
 def _play(stack: Stack, *, scripted: bool) -> None:
