@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ import psutil
 
 from municipio.errors import MunicipioError
 from municipio.paths import VAR
+from tests.chaos.__main__ import INTERRUPTED
 from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, mortal, play, say
 from tests.chaos.carrying import follow
 from tests.chaos.growth import Growth, Sample, TooFewSamples, growths
@@ -236,9 +238,17 @@ def _trial(minutes: float) -> Trial:
 def main() -> int:
     asked = _parser().parse_args()
     folder = VAR / "chaos" / "soak"
-    with contextlib.ExitStack() as held:
-        cluster = held.enter_context(postgres_cluster()) if asked.database == "postgresql" else None
-        item = play(Order(asked.database, cluster, folder, asked.seed, "ci"), _trial(asked.minutes))
+    # In the background of a script Ctrl-C is ignored; told to end, it cleans up as after Ctrl-C.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
+    try:
+        with contextlib.ExitStack() as held:
+            cluster = held.enter_context(postgres_cluster()) if asked.database == "postgresql" else None
+            item = play(Order(asked.database, cluster, folder, asked.seed, "ci"), _trial(asked.minutes))
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        say("   interrupted: all that the soak started was stopped and removed")
+        return INTERRUPTED
     if item["pass"]:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"schema": "municipio/chaos/1", "items": [item], "pass": item["pass"]}), flush=True)
