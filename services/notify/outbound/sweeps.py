@@ -76,6 +76,8 @@ class Sweeps:
         waited = timedelta() if every else self._store.lease
         ask_at = real + max(self._unresolved_after - waited, timedelta())
         only = frozenset({S.SENDING})
+        if not await self._is_any(dead):
+            return 0
         async with self._db.transaction() as conn:
             rows = (await conn.execute(dead.with_for_update(skip_locked=True))).all()
             for town, ids in _by_town(rows).items():
@@ -89,9 +91,11 @@ class Sweeps:
         """
         d, now = delivery.c, self._store.clock.now()
         late = sa.select(d.municipality, d.message_id).where(OPEN_ROWS, d.state == S.PLANNED)
-        late = late.where(d.expires_at <= now).limit(5_000).with_for_update(skip_locked=True)
+        late = late.where(d.expires_at <= now)
+        if not await self._is_any(late):
+            return 0
         async with self._db.transaction() as conn:
-            rows = (await conn.execute(late)).all()
+            rows = (await conn.execute(late.limit(5_000).with_for_update(skip_locked=True))).all()
             for town, ids in _by_town(rows).items():
                 await self._store.move(conn, town, ids, S.EXPIRED)
         if rows:
@@ -211,6 +215,8 @@ class Sweeps:
         """Take messages whose time has come by putting it off; another replica passes over them."""
         d, real = delivery.c, self._store.real.now()
         wanted = sa.select(d.municipality, d.message_id).where(*due)
+        if not await self._is_any(wanted):
+            return []
         wanted = wanted.order_by(d.next_attempt_at).limit(MOST_AT_ONCE).with_for_update(skip_locked=True)
         async with self._db.transaction() as conn:
             rows = (await conn.execute(wanted)).all()
@@ -220,6 +226,11 @@ class Sweeps:
                 await conn.execute(put_off.values(next_attempt_at=real + pause))
                 taken += await self._store.read(conn, town, ids)
         return taken
+
+    async def _is_any(self, wanted: sa.Select[Any]) -> bool:
+        """Say whether there is something to do: each second there mostly is not, and writers take turns."""
+        async with self._db.reading() as conn:
+            return (await conn.execute(wanted.limit(1))).first() is not None
 
     def _sent_at(self, unknown: Claimed) -> datetime:
         """Return the earlier of real and town time of the attempt: a stand-in may follow the town's clock."""
