@@ -1,4 +1,4 @@
-"""R1: every process dies twice in the middle of the load, and nobody must notice."""
+"""R1: processes die in the middle of the load, one after the other, and nobody must notice."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ async def _deaths(scene: Scene) -> Outcome:
 TRIAL = Trial(
     "R1",
     _deaths,
-    rounds={"ci": 100, "night": 500},
-    kills_each={"ci": 2, "night": 8},
+    deaths={"ci": 6, "night": 40},
     with_decisions=True,
     away_s={"ci": 0.0, "night": 0.0},
 )

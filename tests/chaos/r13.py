@@ -117,7 +117,7 @@ async def _played(stack: Stack, rows: Sequence[Json], *, again: bool) -> Json:
         )
     # A moment that was not ticked before: its tick stands behind all that was posted.
     TownClock.write(stack.copy.clock_file, at + EVERY, 0)
-    await to_rest(stack, timedelta(0), rate=1)
+    await to_rest(stack, timedelta(0))
     return await asyncio.to_thread(_end, stack)
 
 

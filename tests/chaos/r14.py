@@ -80,7 +80,7 @@ TRIAL = Trial(
     "R14",
     _joining,
     replicas=REPLICAS,
-    rounds={"ci": 60, "night": 300},
+    rounds={"ci": 50, "night": 300},
     round_s=1.0,
     away_s={"ci": 0.0, "night": 0.0},
 )

@@ -46,7 +46,7 @@ async def _restart(scene: Scene, process: str, outcome: Outcome) -> None:
 TRIAL = Trial(
     "R2",
     _rolling,
-    rounds={"ci": 60, "night": 300},
+    rounds={"ci": 50, "night": 300},
     round_s=1.0,
     away_s={"ci": 0.0, "night": 0.0},
 )

@@ -83,7 +83,7 @@ TRIAL = Trial(
     "R23",
     _trouble,
     rounds={"ci": 40, "night": 200},
-    kills_each={"ci": 1, "night": 4},
+    deaths={"ci": 9, "night": 40},
     environment={"MUNICIPIO_CARRIER_TIMEOUT_S": "3"},
     duplicate_pct_most=0.5,
 )

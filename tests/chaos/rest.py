@@ -12,13 +12,15 @@ from municipio.stack import Stack
 from services.runtime.clock import TownClock
 
 WITHIN_S = 180.0
+STEP = timedelta(minutes=1)
 
 
-async def to_rest(stack: Stack, horizon: timedelta, rate: float) -> datetime:
+async def to_rest(stack: Stack, horizon: timedelta) -> datetime:
     """Return the town's time once nothing is under way, ``horizon`` after everything was taken up.
 
-    The clock stands until all that was posted has reached notify, and again after each ``rate`` seconds of
-    the horizon until what is due by then has happened: a slow machine shortens nobody's minutes.
+    The clock stands until all that was posted has reached notify, and again after each step of the horizon
+    until what is due by then has happened: a slow machine shortens nobody's minutes. Time in which nothing
+    is due is passed over.
     """
     clock = TownClock(stack.copy.clock_file)
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
@@ -27,15 +29,15 @@ async def to_rest(stack: Stack, horizon: timedelta, rate: float) -> datetime:
         KafkaTraffic(stack.kafka) as traffic,
     ):
         rest = Rest(http, stack.urls, traffic, within_s=WITHIN_S)
-        await _stand(stack, http, rest, at := clock.now())
+        dues = await _stand(stack, http, rest, at := clock.now())
         end = at + horizon
         while at < end:
-            at = min(end, at + timedelta(seconds=rate))
-            await _stand(stack, http, rest, at)
+            at = min(end, max(at + STEP, next(iter(dues), end)))
+            dues = await _stand(stack, http, rest, at)
     return end
 
 
-async def _stand(stack: Stack, http: httpx.AsyncClient, rest: Rest, at: datetime) -> None:
+async def _stand(stack: Stack, http: httpx.AsyncClient, rest: Rest, at: datetime) -> list[datetime]:
     TownClock.write(stack.copy.clock_file, at, 0)
     await insistently(http, "POST", f"{stack.urls['ingest']}/admin/v1/tick")
-    await rest.until_quiet(at)
+    return await rest.until_quiet(at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 QUIET_M, ACT_M, IMPACT_M = 1.8, 3.1, 3.75
 
@@ -37,12 +38,14 @@ class Script:
         return len(next(iter(self.series.values())))
 
 
-def script(
-    seed: int, gauges: Sequence[str], rounds: int, processes: Sequence[str], kills_each: int
-) -> Script:
-    """Draw a run: every gauge reaches the level of action once, a tenth of them the level of impact."""
+def script(seed: int, gauges: Sequence[str], rounds: int, processes: Sequence[str], deaths: int) -> Script:
+    """Draw a run: every gauge reaches the level of action once, a tenth of them the level of impact.
+
+    Nobody dies a second time before everybody has died once.
+    """
     draw = random.Random(f"chaos {seed}")
-    kills = [Kill(process, draw.uniform(0.05, 0.9)) for process in processes for _ in range(kills_each)]
+    dying = islice(cycle(draw.sample(processes, len(processes))), deaths)
+    kills = [Kill(process, draw.uniform(0.05, 0.9)) for process in dying]
     return Script(
         seed,
         {gauge: _series(draw, rounds) for gauge in gauges},

@@ -175,7 +175,7 @@ async def _late(stack: Stack, town: WrittenTown, kafka: KafkaCluster, late_s: fl
 async def _told(
     stack: Stack, town: WrittenTown, networks: Networks, before: dict[str, list[int]], drained_s: float
 ) -> Run:
-    until = await to_rest(stack, HORIZON, RATE)
+    until = await to_rest(stack, HORIZON)
     told = evidence_of(
         stack.client(), stack.urls["carrier"], TOWN, networks.accepted, started_at=BEGINS, until=until
     )
