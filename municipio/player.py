@@ -17,8 +17,8 @@ import httpx
 
 from municipio.errors import DependencyDown, Refused, WrongUse
 from municipio.kafka import access
-from municipio.profiles import LISTED_MOST, Findings, Recorded
 from municipio.quiet import KafkaTraffic, NoTraffic, Rest
+from municipio.rows import LISTED_MOST, Findings, Recorded
 from services.runtime.clock import TownClock
 
 SCHEMA: Final = "municipio/replay/1"

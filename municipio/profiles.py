@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 import heapq
-import math
 import pickle
-import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from municipio.wall_clock import Ambiguous, SetBack, placed
-from schemas.municipality.profile import Order, Profile, TimeColumn, ValueColumn, zone_of
+from municipio.rows import BrokenRow, Cells, FileUnreadable, Findings, Recorded, read_row
+from municipio.wall_clock import Ambiguous, SetBack
+from schemas.municipality.profile import Order, Profile
 
 CANONICAL: Final = Profile.model_validate(
     {
@@ -35,62 +32,7 @@ CANONICAL: Final = Profile.model_validate(
         "received_at": {"column": "received_at"},
     }
 )
-LISTED_MOST: Final = 100
 RUN_ROWS: Final = 100_000
-_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-Cells = Mapping[str, str | None] | str
-"""The cells of a row by column, or why the row cannot be read."""
-
-
-class FileUnreadable(ValueError):
-    """A file as a whole does not fit the profile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One recorded reading.
-
-    Attributes:
-        at: When it is played: when it was received, where the file says so, else when it was observed.
-        body: As ``POST /v1/readings`` takes it.
-    """
-
-    at: datetime
-    file: str
-    row: int
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenRow:
-    """A row that is not played."""
-
-    file: str
-    row: int
-    reason: str
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was found beside the readings; ``broken`` lists the first hundred.
-
-    Attributes:
-        unknown_columns: Named in a header, read by nobody.
-    """
-
-    rows: int = 0
-    missing: int = 0
-    unknown_columns: list[str] = field(default_factory=list)
-    broken_count: int = 0
-    broken: list[BrokenRow] = field(default_factory=list)
-
-    def add(self, broken: BrokenRow) -> None:
-        self.broken_count += 1
-        if len(self.broken) < LISTED_MOST:
-            self.broken.append(broken)
 
 
 def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings) -> Iterator[Recorded]:
@@ -196,13 +138,13 @@ def _rows(path: Path, form: Profile, findings: Findings) -> Iterator[Recorded]:
         twice = SetBack(form.order is Order.NEWEST_FIRST)
         for row, cells in _cells(reader):
             findings.rows += 1
-            reading = _reading(path.name, row, cells, form)
+            reading = read_row(path.name, row, cells, form)
             if isinstance(reading, Ambiguous):
                 twice.add(reading.naive, reading.sensor, (row, cells))
             elif (good := _sorted_out(reading, findings)) is not None:
                 yield good
         for (row, cells), fold in twice.told_apart(is_ordered=form.order is not Order.ANY):
-            reading = _reading(path.name, row, cells, form, fold=fold)
+            reading = read_row(path.name, row, cells, form, fold=fold)
             if isinstance(reading, Ambiguous):
                 findings.add(BrokenRow(path.name, row, f"{form.observed_at.column}: {reading}"))
             elif (good := _sorted_out(reading, findings)) is not None:
@@ -242,117 +184,3 @@ def _check_header(path: Path, header: Sequence[str], form: Profile, findings: Fi
         raise FileUnreadable(
             f"{path}: profile {form.id} expects the column(s) {', '.join(absent)}; the file has {found}"
         )
-
-
-def _reading(
-    file: str, row: int, cells: Cells, form: Profile, *, fold: int | None = None
-) -> Recorded | BrokenRow | Ambiguous | None:
-    """Return the reading of a row, why it is none, or None where the value is declared missing.
-
-    ``fold`` says which of the two is meant where a local time occurs twice.
-    """
-    if isinstance(cells, str):
-        return BrokenRow(file, row, cells)
-    try:
-        raw = _cell(cells, form.value.column)
-        if raw in form.missing:
-            return None
-        observed_at = _moment(cells, form.observed_at, fold)
-        body = {
-            "sensor_id": _sensor(cells, form),
-            "property": _stated(cells, form.property_column, form.property, "property"),
-            "value": _number(raw, form.value),
-            "unit": _stated(cells, form.unit_column, form.unit, "unit"),
-            "observed_at": observed_at.isoformat(),
-            **_extras(cells, form),
-        }
-        return Recorded(_play_time(cells, form, observed_at), file, row, body)
-    except Ambiguous as twice:
-        twice.sensor = (cells.get(form.sensor_column) if form.sensor_column else None) or ""
-        return twice
-    except ValueError as err:
-        return BrokenRow(file, row, str(err))
-
-
-def _cell(cells: Mapping[str, str | None], column: str) -> str:
-    text = cells.get(column)
-    if text is None:
-        raise ValueError(f"{column}: the row has no such cell")
-    if "\ufffd" in text:
-        raise ValueError(f"{column}: is not in the encoding that the profile names")
-    return text.strip()
-
-
-def _sensor(cells: Mapping[str, str | None], form: Profile) -> str:
-    if form.sensor_column is None:
-        if form.sensor is None:
-            raise ValueError("sensor: the profile names none")
-        return form.sensor
-    said = _cell(cells, form.sensor_column)
-    return form.sensors.get(said, said)
-
-
-def _stated(cells: Mapping[str, str | None], column: str | None, otherwise: str | None, what: str) -> str:
-    said = _cell(cells, column) if column is not None else otherwise
-    if not said:
-        raise ValueError(f"{what}: neither the row nor the profile says it")
-    return str(said)
-
-
-def _number(raw: str, form: ValueColumn) -> float:
-    text = raw
-    if form.suffix:
-        if not text.endswith(form.suffix.strip()):
-            raise ValueError(f"{form.column}: does not end in {form.suffix.strip()!r}")
-        text = text[: -len(form.suffix.strip())].strip()
-    whole, sign, fraction = text.partition(form.decimal)
-    if form.thousands and form.thousands in whole:
-        if not _GROUPED.fullmatch(whole.replace(form.thousands, ",")):
-            raise ValueError(f"{form.column}: {form.thousands!r} does not stand between thousands")
-        whole = whole.replace(form.thousands, "")
-    other = "." if form.decimal == "," else ","
-    if other in whole + fraction:
-        said = {",": "comma", ".": "point"}
-        raise ValueError(
-            f"{form.column}: has a {said[other]} where the decimal {said[form.decimal]} is expected"
-        )
-    text = f"{whole}.{fraction}" if sign else whole
-    if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
-        raise ValueError(f"{form.column}: is not a number of ordinary size")
-    return value
-
-
-def _moment(cells: Mapping[str, str | None], form: TimeColumn, fold: int | None = None) -> datetime:
-    raw = _cell(cells, form.column)
-    try:
-        moment = datetime.strptime(raw, form.format) if form.format else datetime.fromisoformat(raw)  # noqa: DTZ007
-    except ValueError as err:
-        raise ValueError(f"{form.column}: is not a time of the form that the profile names") from err
-    if moment.tzinfo is None:
-        if form.time_zone is None:
-            raise ValueError(f"{form.column}: has no offset and the profile names no time zone")
-        try:
-            moment = placed(moment, zone_of(form.time_zone), fold)
-        except Ambiguous:
-            raise
-        except ValueError as err:
-            raise ValueError(f"{form.column}: {err}") from err
-    return moment.astimezone(UTC)
-
-
-def _play_time(cells: Mapping[str, str | None], form: Profile, observed_at: datetime) -> datetime:
-    if form.received_at is None or not (cells.get(form.received_at.column) or "").strip():
-        return observed_at
-    return max(_moment(cells, form.received_at, 0), observed_at)
-
-
-def _extras(cells: Mapping[str, str | None], form: Profile) -> dict[str, Any]:
-    extras: dict[str, Any] = {}
-    sequence = (cells.get(form.sequence_column or "") or "").strip()
-    if sequence:
-        try:
-            extras["sequence"] = int(sequence)
-        except ValueError as err:
-            raise ValueError(f"{form.sequence_column}: is not a whole number") from err
-    quality = (cells.get(form.quality_column or "") or "").strip()
-    return {**extras, "quality": quality} if quality else extras

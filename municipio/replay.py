@@ -14,7 +14,8 @@ import httpx
 
 from municipio.errors import WrongUse
 from municipio.player import Player, Progress, Summary, Target, insistently, moments
-from municipio.profiles import FileUnreadable, Recorded, recorded
+from municipio.profiles import recorded
+from municipio.rows import FileUnreadable, Recorded
 from schemas.municipality import FolderErrors, load_profile
 from schemas.municipality.profile import Profile
 from services.runtime.clock import MAX_RATE, TownClock

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from municipio.profiles import LISTED_MOST, BrokenRow, Recorded
+from municipio.rows import LISTED_MOST, BrokenRow, Recorded
 from schemas.municipality import Municipality
 from services.ingest.domain import normalise as judged
 from services.ingest.domain.sensors import Catalogue, KnownSensor

@@ -19,7 +19,8 @@ import msgspec
 
 from municipio.backtest.town import SensorTick
 from municipio.errors import WrongUse
-from municipio.profiles import FileUnreadable, Findings, Recorded, in_file_order
+from municipio.profiles import in_file_order
+from municipio.rows import FileUnreadable, Findings, Recorded
 from services.triage.domain.inputs import Decision, Input, Reading, Report
 
 SCHEMA: Final = "municipio/record/1"

@@ -17,7 +17,8 @@ from municipio.backtest.telling import Messages
 from municipio.backtest.town import Town
 from municipio.errors import WrongUse
 from municipio.player import moments
-from municipio.profiles import FileUnreadable, Findings, Recorded, recorded
+from municipio.profiles import recorded
+from municipio.rows import FileUnreadable, Findings, Recorded
 from schemas.municipality import Municipality
 from schemas.municipality.profile import Profile
 

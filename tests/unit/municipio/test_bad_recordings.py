@@ -13,8 +13,9 @@ import pytest
 
 from municipio.backtest import run as backtesting
 from municipio.player import Target
-from municipio.profiles import FileUnreadable, Findings, Recorded, recorded
+from municipio.profiles import recorded
 from municipio.replay import run as replaying
+from municipio.rows import FileUnreadable, Findings, Recorded
 from schemas.municipality import load_folder
 from schemas.municipality.profile import Profile
 from tests.unit.municipio.test_replay import URLS, FakeTown

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from municipio import profiles
-from municipio.profiles import FileUnreadable, Findings, recorded
+from municipio import profiles, rows
+from municipio.profiles import recorded
+from municipio.rows import FileUnreadable, Findings
 from schemas.municipality.profile import Profile
 
 NEWEST_FIRST = Profile.model_validate(
@@ -36,7 +37,7 @@ def write(folder: Path, text: str | bytes, name: str = "readings.csv") -> Path:
     return path
 
 
-def read(path: Path, profile: Profile | None = None) -> tuple[list[profiles.Recorded], Findings]:
+def read(path: Path, profile: Profile | None = None) -> tuple[list[rows.Recorded], Findings]:
     findings = Findings()
     return list(recorded([path], profile, findings)), findings
 

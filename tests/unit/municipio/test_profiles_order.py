@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from municipio.profiles import Findings, recorded
+from municipio.profiles import recorded
+from municipio.rows import Findings
 
 START = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 HEADER = "observed_at,sensor_id,property,value,unit"

@@ -12,8 +12,8 @@ import pytest
 from municipio.backtest import recordings
 from municipio.client import Client
 from municipio.errors import WrongUse
-from municipio.profiles import Findings
 from municipio.record import line_of, record
+from municipio.rows import Findings
 from schemas.municipality import Municipality, load_folder
 
 ROOT = Path(__file__).resolve().parents[3]
