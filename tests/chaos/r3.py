@@ -10,7 +10,7 @@ from tests.chaos.campaign import Json, Order, Outcome, Scene, Trial, play
 from tests.chaos.drain import drained, judge_door
 
 AWAY_S = {"ci": (20.0,), "night": (60.0, 600.0)}
-BEGIN_AT = {"ci": (0.3,), "night": (0.1, 0.25)}
+BEGIN_AT = {"ci": (0.25,), "night": (0.1, 0.25)}
 STARTED_MEANWHILE = ("triage", "notify", "console")
 SETTLED_S = 8.0
 P99_MS_MOST = 250.0
@@ -56,6 +56,6 @@ def _pids(scene: Scene) -> dict[str, int]:
 TRIAL = Trial(
     "R3",
     _outages,
-    rounds={"ci": 80, "night": 1150},
+    rounds={"ci": 60, "night": 1150},
     phones=SLOW_PHONES,
 )

@@ -24,10 +24,10 @@ ERRORS = {
     FETCH: (REQUEST_TIMED_OUT,),
     OFFSET_COMMIT: (COORDINATOR_NOT_AVAILABLE, REQUEST_TIMED_OUT),
 }
-NOW_AND_THEN_S, EACH_S = 8.0, 0.4
+NOW_AND_THEN_S, EACH_S = 6.0, 0.3
 # More in a row than a producer tries to bridge: the relay has to give it up and make another.
 STORM, STORM_S = 400, 14.0
-SLOW_MS, SLOW_S = 2000, 15.0
+SLOW_MS, SLOW_S = 2000, 10.0
 
 
 def run(order: Order) -> Json:
@@ -51,7 +51,7 @@ def _trial(mock: MockKafka) -> Trial:
     return Trial(
         "R4",
         errors,
-        rounds={"ci": 80, "night": 500},
+        rounds={"ci": 60, "night": 500},
         kafka_bootstrap=lambda _: mock.bootstrap,
     )
 
