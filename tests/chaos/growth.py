@@ -96,7 +96,9 @@ def _of_process(name: str, seen: Sequence[Sample]) -> Iterable[Growth]:
     span_s = seen[-1].at_s - seen[0].at_s
     for measure, bound in BOUNDS.items():
         points = [(one.at_s, float(value)) for one in seen if (value := getattr(one, measure)) is not None]
-        if len(points) < LEAST_SAMPLES:
+        if not points:
             continue
+        if len(points) < LEAST_SAMPLES:
+            raise TooFewSamples(f"{name} said its {measure} {len(points)} times, {LEAST_SAMPLES} are needed")
         usual = median(value for _, value in points)
         yield Growth(name, measure, usual, slope(points) * span_s, max(bound.most, bound.share * usual))

@@ -62,3 +62,11 @@ def test_too_few_looks_say_nothing() -> None:
         growths(again, 0)
     with pytest.raises(TooFewSamples, match="no process"):
         growths([], 0)
+
+
+def test_a_service_that_seldom_answers_is_not_taken_for_a_steady_one() -> None:
+    """A process without an outbox never says how old it is, which is no gap."""
+    silent = [dataclasses.replace(one, outbox_s=None) for one in samples([80.0] * 8)]
+    assert too_much(silent) == []
+    with pytest.raises(TooFewSamples, match="outbox_s 2 times"):
+        growths([*samples([80.0] * 2), *silent[2:]], 0)
