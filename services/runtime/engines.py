@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.runtime.direct_sqlite import connect
+
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 30
@@ -57,12 +59,15 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     ``synchronous=FULL``: what was committed is on the disk, also in WAL mode. The driver opens no
     transaction by itself, so ``BEGIN IMMEDIATE`` is ours to say.
     """
+    options: dict[str, Any] = {"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None}
+    if writes:  # A reader may be asked for a hundred thousand rows, and nobody waits for its turn.
+        options["async_creator_fn"] = connect
     engine = create_async_engine(
         url,
         pool_size=1 if writes else READERS,
         max_overflow=0,
         pool_timeout=STATEMENT_TIMEOUT_S,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+        connect_args=options,
         poolclass=sa.pool.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
