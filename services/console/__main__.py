@@ -16,7 +16,7 @@ from schemas.municipality import FolderErrors
 from services.console.app import App
 from services.console.inbound.consuming import subscriptions
 from services.console.settings import SERVICE, ConsoleSettings
-from services.runtime.clock import DatabaseClock, clock_for
+from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
 from services.runtime.errors import Retriable, WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
@@ -33,7 +33,6 @@ from services.runtime.timers import make_scheduler
 log = structlog.get_logger()
 
 FORGET_EVERY_S: Final = 600
-CLOCK_EVERY_S: Final = 5
 DATABASE_AGAIN_S: Final = 1.0
 ASK_S: Final = 30.0
 
@@ -61,10 +60,8 @@ async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
             app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
         scheduler.add_job(app.figures.measure, "interval", seconds=FIGURES_EVERY_S, max_instances=1)
-        if isinstance(app.clock, DatabaseClock):
-            scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
         scheduler.start()
-        parts = [app.following.run(), *(each.watch() for each in consumers)]
+        parts = [app.following.run(), keep_right(app.clock), *(each.watch() for each in consumers)]
         if settings.relay == "inside":
             parts.append(app.relay.run())
         connecting = asyncio.create_task(connect_forever(broker, up))

@@ -18,7 +18,7 @@ from services.notify.inbound.spool_pull import SpoolPull, door_client
 from services.notify.outbound.carrier import TwilioCarrier
 from services.notify.outbound.twilio_http import BoundedTwilioHttp, Reach
 from services.notify.settings import SERVICE, NotifySettings
-from services.runtime.clock import DatabaseClock, clock_for
+from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
 from services.runtime.errors import Retriable, WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
@@ -35,7 +35,6 @@ from services.runtime.timers import make_scheduler
 log = structlog.get_logger()
 
 FORGET_EVERY_S: Final = 600
-CLOCK_EVERY_S: Final = 5
 DATABASE_AGAIN_S: Final = 1.0
 
 
@@ -67,8 +66,6 @@ async def _serve(settings: NotifySettings, stop: asyncio.Event) -> None:
             app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
         scheduler.add_job(app.figures.measure, "interval", seconds=FIGURES_EVERY_S, max_instances=1)
-        if isinstance(app.clock, DatabaseClock):
-            scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
         scheduler.start()
         parts = [
             serve(app.http, *settings.address_of(SERVICE), stop),
@@ -76,6 +73,7 @@ async def _serve(settings: NotifySettings, stop: asyncio.Event) -> None:
             pull.run(),
             app.resolver.run(),
             *(each.watch() for each in consumers),
+            keep_right(app.clock),
         ]
         if settings.relay == "inside":
             parts.append(app.relay.run())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from schemas.municipality import FolderErrors
-from services.runtime.clock import DatabaseClock, clock_for
+from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
 from services.runtime.errors import WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
@@ -28,7 +28,6 @@ from services.triage.inbound.subscriptions import subscriptions
 from services.triage.settings import SERVICE, TriageSettings
 
 FORGET_EVERY_S = 600
-CLOCK_EVERY_S = 5
 
 
 def main() -> NoReturn:
@@ -52,10 +51,8 @@ async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
             app.retention.enforce, "interval", seconds=FORGET_EVERY_S, max_instances=1, coalesce=True
         )
         scheduler.add_job(app.figures.measure, "interval", seconds=FIGURES_EVERY_S, max_instances=1)
-        if isinstance(app.clock, DatabaseClock):
-            scheduler.add_job(app.clock.refresh, "interval", seconds=CLOCK_EVERY_S, max_instances=1)
         scheduler.start()
-        parts = [each.watch() for each in consumers]
+        parts = [keep_right(app.clock), *(each.watch() for each in consumers)]
         if settings.relay == "inside":
             parts.append(app.relay.run())
         connecting = asyncio.create_task(connect_forever(broker, up))
