@@ -18,7 +18,7 @@ from tests.chaos.drain import drained
 READERS = ("notify", "console", "triage")
 WIPED = {INCIDENTS.name: "triage", READINGS.name: "ingest"}
 """Topic and who can publish it again."""
-UNREAD_S = 4.0
+UNREAD_S = 2.0
 SETTLED_S = 1.0
 WITHIN_S = 60.0
 
@@ -109,4 +109,4 @@ async def _start(scene: Scene) -> None:
     await asyncio.to_thread(scene.stack.ready)
 
 
-TRIAL = Trial("R5", _amnesia, rounds={"ci": 100, "night": 500})
+TRIAL = Trial("R5", _amnesia, rounds={"ci": 60, "night": 500})
