@@ -91,6 +91,13 @@ class Calms:
             _settle(book, calm, out)
         self._running.clear()
 
+    def of(self, book: Book, sensor_id: str, out: Outcome) -> Calm | None:
+        """Return a sensor's calm with its state settled; None where its next reading goes the long way."""
+        calm = self._by_sensor.get(sensor_id)
+        if calm is not None:
+            _settle(book, calm, out)
+        return calm
+
     def forget(self, book: Book, out: Outcome) -> None:
         """Settle, and look anew at every sensor: something beside a reading is about to change them."""
         self.settle(book, out)

@@ -10,7 +10,7 @@ from schemas.events.base import Reason
 from schemas.municipality.town import Role
 from schemas.vocabulary import Ruling, Verb
 from services.triage.domain.changes import Change
-from services.triage.domain.incident import HAZARD, deciding, publish
+from services.triage.domain.incident import HAZARD, deciding, news_of, publish
 from services.triage.domain.inputs import Decision
 from services.triage.domain.reasons import label, moment, reason, word
 from services.triage.domain.rulebook import Book
@@ -193,9 +193,8 @@ def _applied(
         label=label(book, incident.level),
         reason=decision.reason or word("no_reason"),
     )
-    change = publish(
+    news = news_of(
         book,
-        town,
         incident,
         (why,),
         at=decision.at,
@@ -205,7 +204,8 @@ def _applied(
         is_closed=is_closed,
         simulated=decision.simulated,
     )
-    return Ruled(Ruling.APPLIED, (why,), incident.version, (change,))
+    changes = publish(book, town, [news])
+    return Ruled(Ruling.APPLIED, (why,), incident.version, tuple(changes))
 
 
 def _refused(why: Reason, version: int | None = None) -> Ruled:

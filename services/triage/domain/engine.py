@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from services.triage.domain.changes import Change, Signal
 from services.triage.domain.decisions import Ruled, rule_on
 from services.triage.domain.folding import Outcome
+from services.triage.domain.incident import publish
 from services.triage.domain.inputs import Decision, Input, Reading, Report, Tick
 from services.triage.domain.report import judge
 from services.triage.domain.rulebook import Book
@@ -63,8 +64,11 @@ def fold_sensors(
 
 
 def decide_all(book: Book, town: TownState, signals: Iterable[Signal]) -> list[Change]:
-    """Run stage 2 over the signals of stage 1, in their order; ``town`` is changed in place."""
-    return [change for signal in signals for change in decide(book, town, signal)]
+    """Run stage 2 over the signals of stage 1, in their order; ``town`` is changed in place.
+
+    An incident gets one version, whatever the number of signals that bear on it.
+    """
+    return publish(book, town, [news for signal in signals for news in decide(book, town, signal)])
 
 
 def watched_sensors(book: Book) -> tuple[str, ...]:

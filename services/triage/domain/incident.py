@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
@@ -19,6 +20,7 @@ from schemas.vocabulary import (
     SensorState,
 )
 from services.triage.domain.changes import Change
+from services.triage.domain.reasons import reason
 from services.triage.domain.rulebook import Book
 from services.triage.domain.state import MAX_CLOSED, Condition, Incident, Said, TownState
 
@@ -71,11 +73,29 @@ def corroboration(book: Book, town: TownState, incident: Incident) -> int:
     )
 
 
-def publish(
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened to an incident; its next version tells it.
+
+    Attributes:
+        change: The verdict, without a snapshot.
+        received_at: When the reading that caused it came in.
+        evidence: Where the incident is not about conditions: of a silent site.
+    """
+
+    incident: Incident
+    change: Change
+    is_material: bool
+    received_at: datetime | None
+    evidence: tuple[Evidence, ...] = ()
+    decision_id: str | None = None
+    is_closed: bool = False
+
+
+def news_of(
     book: Book,
-    town: TownState,
     incident: Incident,
-    reasons: Sequence[Reason],
+    reasons: tuple[Reason, ...],
     *,
     at: datetime,
     previous_level: int,
@@ -84,48 +104,93 @@ def publish(
     decision_id: str | None = None,
     is_closed: bool = False,
     simulated: bool = False,
-    evidence: Sequence[Evidence] | None = None,
-) -> Change:
-    """Give the incident its next version and return it as a change with its snapshot.
-
-    ``evidence`` stands in where the incident is not about conditions: a silent site.
-    """
-    incident.version += 1
-    incident.previous_level = previous_level
-    if is_material:
-        incident.material_version = incident.version
+    evidence: tuple[Evidence, ...] = (),
+) -> News:
+    """Say what happened to an incident. ``cause``: the condition whose reading brought it about."""
     if cause is not None and cause.observed_at is not None:
         incident.observed_at, incident.received_at = cause.observed_at, cause.received_at
-    if evidence is None:
-        measured = (_evidence(book, condition) for condition in deciding(town, incident))
-        evidence = [*measured, *(_said(row) for row in incident.reports)]
-    snapshot = _snapshot(
-        book, town, incident, reasons, evidence, at=at, decision_id=decision_id, is_closed=is_closed
-    )
-    return Change(
+    change = Change(
         kind="incident",
         at=at,
         observed_at=incident.observed_at,
-        reasons=tuple(reasons),
+        reasons=reasons,
         rule=cause.rule_id if cause else incident.rule_id,
         sensor_id=cause.sensor_id if cause else None,
-        zones=snapshot.zones,
+        zones=zones_at_level(incident),
         before=previous_level,
         after=0 if is_closed else incident.level,
         value=cause.value if cause else None,
         simulated=simulated,
         rulebook_version=book.version,
         incident_id=incident.incident_id,
-        snapshot=snapshot,
     )
+    return News(incident, change, is_material, incident.received_at, evidence, decision_id, is_closed)
+
+
+def publish(book: Book, town: TownState, news: Sequence[News]) -> list[Change]:
+    """Give every incident that has news one further version; return all verdicts in their order.
+
+    What is decided together is told together: the version stands in the incident's last verdict. Nothing
+    but a decision lowers an incident, and a decision is decided alone, so no level is passed over that a
+    later one does not include.
+    """
+    changes = [each.change for each in news]
+    of_incident: dict[str, list[News]] = {}
+    for each in news:
+        of_incident.setdefault(each.incident.incident_id, []).append(each)
+    last = {each.incident.incident_id: place for place, each in enumerate(news)}
+    for incident_id, place in last.items():
+        snapshot = _next_version(book, town, of_incident[incident_id])
+        changes[place] = replace(changes[place], snapshot=snapshot)
+    return changes
+
+
+def _next_version(book: Book, town: TownState, news: Sequence[News]) -> IncidentSnapshot:
+    incident, first, weightiest, last = news[0].incident, news[0], _weightiest(news), news[-1]
+    incident.version += 1
+    incident.previous_level = first.change.before or 0
+    if any(each.is_material for each in news):
+        incident.material_version = incident.version
+    incident.observed_at = weightiest.change.observed_at or incident.observed_at
+    incident.received_at = weightiest.received_at
+    given = {one.sensor_id: one for each in news for one in each.evidence}
+    measured = (_evidence(book, condition) for condition in deciding(town, incident))
+    evidence = given.values() or [*measured, *(_said(row) for row in incident.reports)]
+    return _snapshot(
+        book,
+        town,
+        incident,
+        _reasons(news, weightiest),
+        evidence,
+        at=last.change.at,
+        decision_id=last.decision_id,
+        is_closed=last.is_closed,
+    )
+
+
+def _weightiest(news: Sequence[News]) -> News:
+    """Return what brought the level at which the incident stands; else what widened it, else the last."""
+    raised = [each for each in news if (each.change.after or 0) > (each.change.before or 0)]
+    material = [each for each in news if each.is_material]
+    return (raised or material or news)[-1]
+
+
+def _reasons(news: Sequence[News], weightiest: News) -> tuple[Reason, ...]:
+    """Say why it opened, why it stands where it stands, what came last, and how much came beside."""
+    opening = news[:1] if news[0].incident.version == 1 else ()
+    told = {id(each): each for each in (*opening, weightiest, news[-1])}
+    reasons = [why for each in told.values() for why in each.change.reasons]
+    if len(news) > len(told):
+        reasons.append(reason("incident.more", count=len(news) - len(told)))
+    return tuple(reasons)
 
 
 def _snapshot(
     book: Book,
     town: TownState,
     incident: Incident,
-    reasons: Sequence[Reason],
-    evidence: Sequence[Evidence],
+    reasons: tuple[Reason, ...],
+    evidence: Iterable[Evidence],
     *,
     at: datetime,
     decision_id: str | None,
@@ -150,7 +215,7 @@ def _snapshot(
         received_at=incident.received_at,
         classified_at=at,
         rulebook_version=book.version,
-        reasons=tuple(reasons),
+        reasons=reasons,
         evidence=tuple(evidence),
         decision_id=decision_id,
     )

@@ -14,7 +14,7 @@ from schemas.vocabulary import Hazard, Level, ReportVerdict
 from services.triage.domain.categories import Category, category_of
 from services.triage.domain.changes import Change
 from services.triage.domain.danger import Heard, listen
-from services.triage.domain.incident import HAZARD, incident_id_of, publish, raise_to
+from services.triage.domain.incident import HAZARD, incident_id_of, news_of, publish, raise_to
 from services.triage.domain.inputs import Report
 from services.triage.domain.reasons import label, moment, reason, zones
 from services.triage.domain.rulebook import Book
@@ -202,15 +202,15 @@ def _publish(
     is_news: bool = True,
 ) -> Judged:
     """Give the incident a version that says so; a decision about the one before is about something else."""
-    version = publish(
+    news = news_of(
         book,
-        town,
         incident,
         reasons,
         at=case.report.at,
         previous_level=before,
         is_material=is_news and case.is_danger,
     )
+    (version,) = publish(book, town, [news])
     return _judged(book, case.report, verdict, reasons, case=case, incident=incident, version=version)
 
 

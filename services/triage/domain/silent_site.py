@@ -7,14 +7,14 @@ from datetime import datetime
 from schemas.events.base import Reason
 from schemas.events.incidents import Evidence
 from schemas.vocabulary import Level, Property, SensorState
-from services.triage.domain.changes import Change, SensorHeard, SensorSilent
-from services.triage.domain.incident import NO_DATA, incident_id_of, publish
+from services.triage.domain.changes import SensorHeard, SensorSilent
+from services.triage.domain.incident import NO_DATA, News, incident_id_of, news_of
 from services.triage.domain.reasons import amount, moment, reason
 from services.triage.domain.rulebook import Book, Silence
 from services.triage.domain.state import Incident, TownState
 
 
-def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilent) -> list[Change]:
+def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilent) -> list[News]:
     """Open the site's incident, or let this gap join the open one.
 
     Under a rule per site nothing happens while another of the site's watched sensors still reports.
@@ -38,9 +38,8 @@ def join_or_open(book: Book, town: TownState, rule: Silence, signal: SensorSilen
     code = "silence.site_opened" if is_new else "silence.site_joined"
     why = (reason(code, site=site, since=moment(book, since)), *_last_word(book, signal))
     return [
-        publish(
+        news_of(
             book,
-            town,
             incident,
             why,
             at=signal.at,
@@ -111,9 +110,9 @@ def _open(
     return incident
 
 
-def site_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Change]:
+def site_heard(book: Book, town: TownState, signal: SensorHeard) -> list[News]:
     """Say in the site's open incident that it reports again; a person closes it."""
-    changes = []
+    news = []
     for incident in town.incidents.values():
         if incident.kind != NO_DATA or signal.sensor_id not in incident.sources:
             continue
@@ -126,10 +125,9 @@ def site_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Change]
             ),
             reason("silence.site_back", site=incident.site or signal.sensor_id),
         )
-        changes.append(
-            publish(
+        news.append(
+            news_of(
                 book,
-                town,
                 incident,
                 reasons,
                 at=signal.at,
@@ -137,4 +135,4 @@ def site_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Change]
                 is_material=False,
             )
         )
-    return changes
+    return news

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from schemas.events.base import Reason
-from services.triage.domain.changes import Change, ConditionMoved, SensorHeard, SensorSilent, Signal
+from services.triage.domain.changes import ConditionMoved, SensorHeard, SensorSilent, Signal
 from services.triage.domain.incident import (
     HAZARD,
+    News,
     corroboration,
     incident_id_of,
-    publish,
+    news_of,
     raise_to,
     zones_at_level,
 )
@@ -24,7 +25,7 @@ from services.triage.domain.state import (
 )
 
 
-def decide(book: Book, town: TownState, signal: Signal) -> list[Change]:
+def decide(book: Book, town: TownState, signal: Signal) -> list[News]:
     """Take up one signal of stage 1; the town's state is changed in place."""
     if isinstance(signal, ConditionMoved):
         return _condition_moved(book, town, signal)
@@ -33,7 +34,7 @@ def decide(book: Book, town: TownState, signal: Signal) -> list[Change]:
     return _sensor_heard(book, town, signal)
 
 
-def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> list[Change]:
+def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> list[News]:
     key = condition_key(signal.rule_id, signal.sensor_id)
     condition = town.conditions.get(key)
     if condition is None:
@@ -44,14 +45,14 @@ def _condition_moved(book: Book, town: TownState, signal: ConditionMoved) -> lis
     rule = book.edition(signal.rule_id, signal.sensor_id, signal.observed_at)
     own = _own_incident(town, condition)
     incident = own or _sharing(town, rule)
-    changes: list[Change] = []
+    news: list[News] = []
     if rule is not None and incident is None and signal.level > 0:
-        changes.append(_open(book, town, rule, condition, signal))
+        news.append(_open(book, town, rule, condition, signal))
     elif rule is not None and incident is not None:
-        changes.extend(_absorb(book, town, incident, rule, condition, signal))
+        news.extend(_absorb(book, town, incident, rule, condition, signal))
     if condition.level == 0 and own is None:  # At normal, no incident refers to it: nothing to remember.
         del town.conditions[key]
-    return changes
+    return news
 
 
 def _own_incident(town: TownState, condition: Condition) -> Incident | None:
@@ -76,7 +77,7 @@ def _sharing(town: TownState, rule: Levels | None) -> Incident | None:
     return min(sharing, key=lambda one: (-one.level, one.opened_at, one.incident_id), default=None)
 
 
-def _open(book: Book, town: TownState, rule: Levels, condition: Condition, signal: ConditionMoved) -> Change:
+def _open(book: Book, town: TownState, rule: Levels, condition: Condition, signal: ConditionMoved) -> News:
     assert condition.observed_at is not None and condition.received_at is not None  # noqa: S101, PT018 - a reading made it
     place = ",".join(sorted(rule.zones))
     incident = Incident(
@@ -101,9 +102,8 @@ def _open(book: Book, town: TownState, rule: Levels, condition: Condition, signa
         label=label(book, condition.level),
     )
     reasons = (why, *_late(book, rule, signal), _measured(book, rule, condition))
-    return publish(
+    return news_of(
         book,
-        town,
         incident,
         reasons,
         at=condition.received_at,
@@ -120,7 +120,7 @@ def _absorb(
     rule: Levels,
     condition: Condition,
     signal: ConditionMoved,
-) -> list[Change]:
+) -> list[News]:
     """Let a condition that moved act on its incident: raise, widen, corroborate; never lower."""
     is_new = condition.key not in incident.sources
     if is_new and condition.level == 0:
@@ -143,9 +143,8 @@ def _absorb(
     )
     assert condition.received_at is not None  # noqa: S101 - a reading moved it
     return [
-        publish(
+        news_of(
             book,
-            town,
             incident,
             reasons,
             at=condition.received_at,
@@ -209,16 +208,16 @@ def _measured(book: Book, rule: Levels, condition: Condition) -> Reason:
     return reason("level.raised", threshold=amount(row.raise_at, rule.unit), **words)
 
 
-def _sensor_silent(book: Book, town: TownState, signal: SensorSilent) -> list[Change]:
+def _sensor_silent(book: Book, town: TownState, signal: SensorSilent) -> list[News]:
     town.silent.setdefault(signal.rule_id, {})[signal.sensor_id] = signal.since
-    changes = _mark(book, town, signal, "silence.source_lost", is_silent=True)
+    news = _mark(book, town, signal, "silence.source_lost", is_silent=True)
     rule = book.silences.get(signal.rule_id)
     if rule is not None:
-        changes.extend(join_or_open(book, town, rule, signal))
-    return changes
+        news.extend(join_or_open(book, town, rule, signal))
+    return news
 
 
-def _sensor_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Change]:
+def _sensor_heard(book: Book, town: TownState, signal: SensorHeard) -> list[News]:
     town.heard.add(signal.sensor_id)
     was_silent = [rule_id for rule_id, sensors in town.silent.items() if sensors.pop(signal.sensor_id, None)]
     for rule_id in was_silent:
@@ -226,14 +225,14 @@ def _sensor_heard(book: Book, town: TownState, signal: SensorHeard) -> list[Chan
             del town.silent[rule_id]
     if not was_silent:
         return []
-    changes = _mark(book, town, signal, "silence.source_back", is_silent=False)
-    changes.extend(site_heard(book, town, signal))
-    return changes
+    news = _mark(book, town, signal, "silence.source_back", is_silent=False)
+    news.extend(site_heard(book, town, signal))
+    return news
 
 
 def _mark(
     book: Book, town: TownState, signal: SensorSilent | SensorHeard, code: str, *, is_silent: bool
-) -> list[Change]:
+) -> list[News]:
     """Mark the sensor's conditions; every hazard incident that stands on one gets a new version."""
     keys = set()
     for key, condition in town.conditions.items():
@@ -245,15 +244,14 @@ def _mark(
                     signal.since if isinstance(signal, SensorSilent) else signal.observed_at
                 )
             keys.add(key)
-    changes = []
+    news = []
     for incident in town.incidents.values():
         if incident.kind != HAZARD or keys.isdisjoint(incident.sources):
             continue
         why = reason(code, sensor=signal.sensor_id, level=incident.level, label=label(book, incident.level))
-        changes.append(
-            publish(
+        news.append(
+            news_of(
                 book,
-                town,
                 incident,
                 (why,),
                 at=signal.at,
@@ -261,4 +259,4 @@ def _mark(
                 is_material=False,
             )
         )
-    return changes
+    return news

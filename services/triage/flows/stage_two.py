@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,10 +24,14 @@ from services.runtime.records import Record, envelope_of
 from services.runtime.timers import Timer, Timers
 from services.triage.domain.changes import Change, Signal
 from services.triage.domain.decisions import Ruled, rule_on
-from services.triage.domain.engine import decide_all, refusal
+from services.triage.domain.engine import refusal
+from services.triage.domain.incident import publish
 from services.triage.domain.inputs import Decision, Report
 from services.triage.domain.reasons import reason
 from services.triage.domain.report import judge
+from services.triage.domain.rulebook import Book
+from services.triage.domain.state import TownState
+from services.triage.domain.town import decide
 from services.triage.outbound.changes import ChangeStore
 from services.triage.outbound.decisions import DecisionStore
 from services.triage.outbound.events import classified, judged, ruled
@@ -37,6 +43,8 @@ from services.triage.towns import Towns
 log = structlog.get_logger()
 
 WAITS = "decision_waits"
+UNBROKEN_MOST: Final = 500
+"""Signals decided before other work of the process has its turn."""
 
 
 @dataclass(slots=True)
@@ -63,17 +71,15 @@ class StageTwo:
         """
         book = self.towns.book(municipality)
         locked = await self.town_store.lock(conn, municipality)
-        decided = [(decide_all(book, locked.state, signals), cause) for signals, cause in parts]
+        changes = await _decided(book, locked.state, parts)
         inputs = [
             (str(type(signal).__struct_config__.tag), signal.at, signal)
             for signals, _ in parts
             for signal in signals
         ]
         await self.town_store.save(conn, municipality, locked, inputs)
-        for changes, cause in decided:
-            await self._keep(conn, municipality, changes, cause)
-        for changes, _ in decided:
-            await self._unpark_all(conn, municipality, changes, locked)
+        await self._keep(conn, municipality, changes)
+        await self._unpark_all(conn, municipality, [change for change, _ in changes], locked)
 
     async def decide(
         self, conn: AsyncConnection, municipality: str, event: CoordinatorDecided, record: Record
@@ -95,7 +101,7 @@ class StageTwo:
         locked = await self.town_store.lock(conn, municipality)
         outcome = judge(self.towns.book(municipality), locked.state, report)
         await self.town_store.save(conn, municipality, locked, [("report", report.at, report)])
-        await self._keep(conn, municipality, outcome.changes, cause)
+        await self._keep(conn, municipality, [(change, cause) for change in outcome.changes])
         await self._unpark_all(conn, municipality, outcome.changes, locked)
         answer = ReportJudged(
             report_id=report.report_id,
@@ -189,7 +195,7 @@ class StageTwo:
             outcome = Ruled(Ruling.REFUSED, (reason("decision.already_closed"),))
         await self.town_store.save(conn, municipality, locked, [("decision", now, decision)])
         changes = outcome.changes or (refusal(book, decision, outcome),)
-        await self._keep(conn, municipality, changes, _cause(record))
+        await self._keep(conn, municipality, [(change, _cause(record)) for change in changes])
         await self._answer(conn, municipality, event, outcome, record)
 
     async def _answer(
@@ -226,23 +232,24 @@ class StageTwo:
             )
 
     async def _keep(
-        self, conn: AsyncConnection, municipality: str, changes: Sequence[Change], cause: str | None
+        self, conn: AsyncConnection, municipality: str, changes: Sequence[tuple[Change, str | None]]
     ) -> None:
         """Keep the verdicts, and each incident's new version together with its publication."""
         now = self.clock.now()
-        await self.changes.add(conn, municipality, changes)
+        await self.changes.add(conn, municipality, [change for change, _ in changes])
         snapshots = [
-            change.snapshot.model_copy(update={"classified_at": now})
-            for change in changes
+            (change.snapshot.model_copy(update={"classified_at": now}), cause)
+            for change, cause in changes
             if change.snapshot is not None
         ]
-        versions = [(snapshot, snapshot.json_bytes()) for snapshot in snapshots]
+        versions = [(snapshot, snapshot.json_bytes()) for snapshot, _ in snapshots]
         await self.incidents.save(conn, municipality, versions)
         outgoing = [
-            classified(municipality, snapshot, value, at=now, cause=cause) for snapshot, value in versions
+            classified(municipality, snapshot, value, at=now, cause=cause)
+            for (snapshot, value), (_, cause) in zip(versions, snapshots, strict=True)
         ]
         await self.outbox.add(conn, municipality, outgoing)
-        for snapshot in snapshots:
+        for snapshot, _ in snapshots:
             if _changed_the_town(snapshot):
                 log.info(
                     "triage.incident_classified",
@@ -253,6 +260,21 @@ class StageTwo:
                     state=snapshot.state.value,
                     code=_code(snapshot.reasons),
                 )
+
+
+async def _decided(
+    book: Book, town: TownState, parts: Sequence[tuple[Sequence[Signal], str | None]]
+) -> list[tuple[Change, str | None]]:
+    """Decide as ``engine.decide_all`` does, with turns for others between; each verdict with its cause."""
+    news, causes = [], []
+    for signals, cause in parts:
+        for place, signal in enumerate(signals, start=1):
+            said = decide(book, town, signal)
+            news += said
+            causes += [cause] * len(said)
+            if place % UNBROKEN_MOST == 0:
+                await asyncio.sleep(0)
+    return list(zip(publish(book, town, news), causes, strict=True))
 
 
 def _changed_the_town(snapshot: IncidentSnapshot) -> bool:

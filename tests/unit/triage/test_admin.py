@@ -37,9 +37,8 @@ async def test_admin_asks_for_the_token(desk: Desk, door: httpx.AsyncClient) -> 
 
 async def test_incident_is_shown_with_all_its_versions(desk: Desk, door: httpx.AsyncClient) -> None:
     """List and single incident, only of the town that was asked for."""
-    await desk.measure(
-        "villa", reading(1, 0, 3.1), reading(2, 5, 3.2), reading(3, 10, 3.7), reading(4, 15, 3.7)
-    )
+    await desk.measure("villa", reading(1, 0, 3.1), reading(2, 5, 3.2))
+    await desk.measure("villa", reading(3, 10, 3.7), reading(4, 15, 3.7))
     listed = (await door.get("/admin/v1/incidents", params={"municipality": "villa", "state": "open"})).json()
     (incident,) = listed["items"]
     assert (incident["level"], incident["label"], listed["next"]) == (4, "Impacto", None)
