@@ -14,6 +14,9 @@ from services.runtime.direct_sqlite import connect
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 30
+# The server misses a process whose machine vanished after half a minute, and lets go of its locks; by
+# default it would wait two hours.
+KEEPALIVES = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 POOL = 8
 READERS = 4
 
@@ -36,6 +39,7 @@ def postgresql_engine(url: URL, schema: str | None) -> AsyncEngine:
     server_settings = {
         "search_path": schema or "public",
         "application_name": f"municipio {schema or ''}".strip(),
+        **KEEPALIVES,
     }
     return create_async_engine(
         url,

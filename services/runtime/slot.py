@@ -17,6 +17,7 @@ import structlog
 
 from services.runtime import process
 from services.runtime.database import Database
+from services.runtime.engines import KEEPALIVES
 from services.runtime.errors import AlreadyRunning
 
 log = structlog.get_logger()
@@ -110,7 +111,7 @@ class _Slot:
     async def _try(self) -> bool:
         try:
             if self._connection is None:
-                self._connection = await asyncpg.connect(self._dsn, timeout=5)
+                self._connection = await asyncpg.connect(self._dsn, timeout=5, server_settings=KEEPALIVES)
             lock = "SELECT pg_try_advisory_lock(hashtext($1), $2)"
             taken: bool = await self._connection.fetchval(
                 lock, f"municipio {self._service}", self._slot, timeout=5

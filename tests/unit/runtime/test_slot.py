@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import sqlalchemy as sa
 
 from services.runtime import slot
 from services.runtime.database import Database
@@ -66,3 +67,25 @@ async def test_on_sqlite_the_file_is_the_lock(tmp_path) -> None:
     async with slot_held(db, "triage", 0), slot_held(db, "triage", 0):
         pass
     await db.close()
+
+
+async def test_a_machine_that_vanishes_is_missed_in_half_a_minute(server: str) -> None:
+    """Its locks and its slot would stay taken for two hours by the server's own settings."""
+    db = Database(server)
+    held = slot._Slot(db, "triage", 0)
+    await held.take(1)
+    assert held._connection is not None
+    silent_s = 0
+    for name, times in (("idle", 1), ("interval", 3)):
+        for_locks = int(await held._connection.fetchval(f"SELECT setting FROM {_setting(name)}"))
+        async with db.reading() as conn:
+            shown = (await conn.execute(sa.text(f"SELECT setting FROM {_setting(name)}"))).scalar_one()
+        assert for_locks == int(shown)
+        silent_s += times * for_locks
+    held.let_go()
+    await db.close()
+    assert 0 < silent_s <= 30
+
+
+def _setting(name: str) -> str:
+    return f"pg_settings WHERE name = 'tcp_keepalives_{name}'"
