@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,33 +43,35 @@ async def give(
     at: datetime,
     expires_at: datetime,
 ) -> str:
-    """Return the person's code for ``subject`` (kind, id), made at the first call.
+    """Return the person's code for ``subject`` (kind, id), made at the first call, good until ``expires_at``.
 
-    No other open code of the same phone is the same, in whatever town that phone is known.
+    No other open code of the same phone is the same, in whatever town that phone is known; one that holds
+    again after it was over may have to be another.
     """
     kind, subject_id = subject
     c = code.c
     mine = (c.municipality == municipality) & (c.subject_id == subject_id) & (c.person_id == person_id)
-    held = (await conn.execute(sa.select(c.code, c.closed_at).where(mine))).first()
-    if held is not None:
-        if held.closed_at is not None:  # asked the same once more: it holds again
-            again = sa.update(code).where(mine).values(closed_at=None, issued_at=at, expires_at=expires_at)
-            await conn.execute(again)
+    held = (await conn.execute(sa.select(c.code, c.closed_at, c.expires_at).where(mine))).first()
+    if held is not None and held.closed_at is None:
+        if expires_at > held.expires_at:  # It rings on: what it says must be good as long.
+            await conn.execute(sa.update(code).where(mine).values(expires_at=expires_at))
         return str(held.code)
     taken = await _open_codes_of_phone(conn, municipality, person_id)
-    tries = (names.four_digits(key, municipality, subject_id, person_id, n) for n in range(_MOST_TRIES))
+    made = (names.four_digits(key, municipality, subject_id, person_id, n) for n in range(_MOST_TRIES))
+    tries = chain([str(held.code)] if held is not None else [], made)
     chosen = next(digits for digits in tries if digits not in taken)
+    fresh = {"code": chosen, "issued_at": at, "expires_at": expires_at}
+    if held is not None:
+        await conn.execute(sa.update(code).where(mine).values(fresh | {"closed_at": None}))
+        return chosen
     row = {
         "municipality": municipality,
         "subject_id": subject_id,
         "person_id": person_id,
         "subject_kind": kind,
         "incident_id": incident_id,
-        "code": chosen,
-        "issued_at": at,
-        "expires_at": expires_at,
     }
-    await conn.execute(insert_into(conn, code).values(row))
+    await conn.execute(insert_into(conn, code).values(row | fresh))
     return chosen
 
 
