@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TextIO
 
 from municipio.rows import BrokenRow, Cells, FileUnreadable, Findings, Recorded, read_row
 from municipio.wall_clock import Ambiguous, SetBack
@@ -46,7 +46,7 @@ def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings)
     form = profile or CANONICAL
     with ExitStack() as stack:
         streams = [_played(path, form, findings, stack) for path in files]
-        yield from streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_played_at)
+        yield from streams[0] if len(streams) == 1 else heapq.merge(*streams, key=played_at)
 
 
 def in_file_order(path: Path, profile: Profile | None, findings: Findings) -> Iterator[Recorded]:
@@ -58,7 +58,7 @@ def in_file_order(path: Path, profile: Profile | None, findings: Findings) -> It
     return _rows(path, profile or CANONICAL, findings)
 
 
-def _played_at(reading: Recorded) -> tuple[object, ...]:
+def played_at(reading: Recorded) -> tuple[object, ...]:
     """Order by time, then by what is said: a file that was shuffled plays the same."""
     said = reading.body
     return reading.at, said["observed_at"], said["sensor_id"], said["property"], said["value"]
@@ -69,7 +69,7 @@ def _played(path: Path, form: Profile, findings: Findings, stack: ExitStack) -> 
     if not _stands_in_order(path, form):
         return _in_order(rows, stack)
     same_time = groupby(rows, key=attrgetter("at"))
-    return (reading for _, together in same_time for reading in sorted(together, key=_played_at))
+    return (reading for _, together in same_time for reading in sorted(together, key=played_at))
 
 
 def _stands_in_order(path: Path, form: Profile) -> bool:
@@ -106,9 +106,9 @@ def _shape(moment: str) -> tuple[int, str, str]:
 def _in_order(rows: Iterable[Recorded], stack: ExitStack) -> Iterator[Recorded]:
     runs: list[Iterable[Recorded]] = []
     source = iter(rows)
-    while run := sorted(islice(source, RUN_ROWS), key=_played_at):
+    while run := sorted(islice(source, RUN_ROWS), key=played_at):
         runs.append(run if len(run) < RUN_ROWS else _spilled(run, stack))
-    return heapq.merge(*runs, key=_played_at)
+    return heapq.merge(*runs, key=played_at)
 
 
 def _spilled(run: Sequence[Recorded], stack: ExitStack) -> Iterator[Recorded]:
@@ -125,16 +125,23 @@ def _unspilled(file: IO[bytes], count: int) -> Iterator[Recorded]:
         yield reading
 
 
-def _rows(path: Path, form: Profile, findings: Findings) -> Iterator[Recorded]:
+def opened(path: Path, form: Profile) -> TextIO:
+    """Open a file as its profile says; what is not in its encoding is marked, and refused cell by cell.
+
+    Raises:
+        FileUnreadable: It cannot be opened.
+    """
+    encoding = "utf-8-sig" if form.encoding == "utf-8" else form.encoding
     try:
-        file = path.open(
-            encoding="utf-8-sig" if form.encoding == "utf-8" else form.encoding, errors="replace", newline=""
-        )
+        return path.open(encoding=encoding, errors="replace", newline="")
     except OSError as err:
         raise FileUnreadable(f"{path}: cannot be opened: {err.strerror}") from err
-    with file:
+
+
+def _rows(path: Path, form: Profile, findings: Findings) -> Iterator[Recorded]:
+    with opened(path, form) as file:
         reader = csv.DictReader(file, delimiter=form.delimiter, restkey="…")
-        _check_header(path, reader.fieldnames or (), form, findings)
+        check_header(path, reader.fieldnames or (), form, findings)
         twice = SetBack(form.order is Order.NEWEST_FIRST)
         for row, cells in _cells(reader):
             findings.rows += 1
@@ -172,7 +179,12 @@ def _cells(reader: csv.DictReader[str]) -> Iterator[tuple[int, Cells]]:
         yield reader.line_num, cells
 
 
-def _check_header(path: Path, header: Sequence[str], form: Profile, findings: Findings) -> None:
+def check_header(path: Path, header: Sequence[str], form: Profile, findings: Findings) -> None:
+    """Note the columns that nobody reads.
+
+    Raises:
+        FileUnreadable: One that the profile names is not there.
+    """
     wanted = [form.observed_at.column, form.value.column]
     wanted += [c for c in (form.sensor_column, form.property_column, form.unit_column) if c is not None]
     may = [form.sequence_column, form.quality_column, form.received_at.column if form.received_at else None]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 from municipio.backtest import recordings
 from municipio.backtest.intake import Intake
 from municipio.backtest.operator import Never, Operator
+from municipio.backtest.quick import QuickPlay, moment_of
 from municipio.backtest.summary import summary
 from municipio.backtest.telling import Messages
 from municipio.backtest.town import Town
+from municipio.columns import NotInOrder, in_turn
 from municipio.errors import WrongUse
-from municipio.player import moments
-from municipio.profiles import recorded
-from municipio.rows import FileUnreadable, Findings, Recorded
+from municipio.profiles import CANONICAL, recorded
+from municipio.rows import FileUnreadable, Findings
 from schemas.municipality import Municipality
 from schemas.municipality.profile import Profile
 
@@ -98,13 +102,60 @@ def run(
     Raises:
         WrongUse: A file cannot be read by this profile.
     """
-    done = _begin(municipality, operator)
     started_s = time.monotonic()
+    form = profile or CANONICAL
     try:
-        _play(done, recorded(files, profile, done.findings), progress)
+        try:
+            done = in_blocks(files, municipality, form, copy.deepcopy(operator), progress)
+        except NotInOrder:
+            done = row_by_row(files, municipality, form, operator, progress)
     except FileUnreadable as err:
         raise WrongUse(str(err)) from err
     done.duration_s = time.monotonic() - started_s
+    return done
+
+
+def in_blocks(
+    files: Sequence[Path],
+    municipality: Municipality,
+    form: Profile,
+    operator: Operator | None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Play files that stand in the order of their times, quiet readings many at a time.
+
+    Raises:
+        FileUnreadable: A file cannot be read by this profile.
+        NotInOrder: They must be sorted first.
+    """
+    done = _begin(municipality, operator, remembers=False)
+    play = QuickPlay(done.town, done.intake)
+    for block in in_turn(files, form, done.findings):
+        play.play(block)
+        if progress is not None:
+            progress(done.intake.taken.readings, moment_of(int(block.at_us[-1])))
+    done.town.settle()
+    return done
+
+
+def row_by_row(
+    files: Sequence[Path],
+    municipality: Municipality,
+    form: Profile,
+    operator: Operator | None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Play files in whatever order they stand; what is found is the same.
+
+    Raises:
+        FileUnreadable: A file cannot be read by this profile.
+    """
+    done = _begin(municipality, operator)
+    for at, same in groupby(recorded(files, form, done.findings), key=attrgetter("at")):
+        done.town.receive(at, done.intake.take(at, list(same)))
+        if progress is not None:
+            progress(done.intake.taken.readings, at)
+    done.town.settle()
     return done
 
 
@@ -145,17 +196,14 @@ def compared(runs: Sequence[Backtest]) -> dict[str, Any] | None:
     return {"items": rows}
 
 
-def _begin(municipality: Municipality, operator: Operator | None, *, is_record: bool = False) -> Backtest:
+def _begin(
+    municipality: Municipality, operator: Operator | None, *, is_record: bool = False, remembers: bool = True
+) -> Backtest:
     messages = Messages(municipality)
     town = Town(municipality, operator or Never(), listener=messages.hear)
-    return Backtest(municipality, town, Intake(municipality, is_record=is_record), messages)
-
-
-def _play(done: Backtest, readings: Iterable[Recorded], progress: Progress | None) -> None:
-    for at, rows in moments(readings):
-        done.town.receive(at, done.intake.take(at, rows))
-        if progress is not None:
-            progress(done.intake.taken.readings, at)
+    return Backtest(
+        municipality, town, Intake(municipality, is_record=is_record, remembers=remembers), messages
+    )
 
 
 def _row(file: str, row: int, reason: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from municipio.backtest.operator import Operator
 from schemas.municipality import Municipality
-from services.triage.domain.calm import Calms
+from services.triage.domain.calm import Calm, Calms
 from services.triage.domain.changes import Change
 from services.triage.domain.engine import decide_all, fold, fold_sensors, watched_sensors
 from services.triage.domain.folding import Outcome
@@ -64,6 +64,29 @@ class Town:
         self._due: datetime | None = None
         self._is_due_known = False
 
+    @property
+    def watched(self) -> Sequence[str]:
+        """The sensors whose silence ticks look for."""
+        return self._watched
+
+    @property
+    def rules_start(self) -> Sequence[datetime]:
+        """When silence rules come into force from now on: a tick looks then."""
+        return self._rules_start
+
+    def calm_of(self, sensor_id: str) -> Calm | None:
+        """Return what must hold of a sensor's next readings for them to change nothing; settle its state."""
+        out = Outcome()
+        calm = self._calms.of(self.book, sensor_id, out)
+        if out.changes:
+            self._keep(self._decided(out))
+        return calm
+
+    def arrived(self, at: datetime) -> None:
+        """Take note that readings which changed nothing arrived up to ``at``."""
+        self.last_at = at if self.last_at is None else max(at, self.last_at)
+        self._is_due_known = False
+
     def receive(self, at: datetime, readings: Sequence[Reading]) -> None:
         """Let what falls due before ``at`` happen, then fold what arrived then."""
         self.pass_time(at)
@@ -73,13 +96,20 @@ class Town:
                 self._is_due_known = False  # It will have a deadline that it had not.
         self.put(at, readings)
 
-    def pass_time(self, until: datetime) -> None:
-        """Let ticks and the operator act, each at its own moment, in order, up to but without ``until``."""
+    def pass_time(self, until: datetime, *, is_watched: bool = True) -> None:
+        """Let ticks and the operator act, each at its own moment, in order, up to but without ``until``.
+
+        ``is_watched`` is False where it is known that no tick would find anything.
+        """
         if self.last_at is None:
             self.put(until, [Tick(until)])  # From here on the town is watched.
-        while (moment := self._next(until)) is not None:
+        while (moment := self._next(until, is_watched)) is not None:
             at, inputs = moment
             self.put(at, inputs)
+
+    def settle(self) -> None:
+        """Bring every state to where its readings lead."""
+        self._keep(self._settled())
 
     def put(self, at: datetime, inputs: Sequence[Input]) -> None:
         """Fold inputs and take note of what they brought."""
@@ -101,10 +131,10 @@ class Town:
     def _fold(self, each: Input) -> list[Change]:
         if isinstance(each, Reading):
             return self._fold_reading(each)
+        if not isinstance(each, Tick):
+            return fold(self.book, self.state, [each])[1]
         before = self._settled()
         self._calms = Calms()
-        if not isinstance(each, Tick):
-            return [*before, *fold(self.book, self.state, [each])[1]]
         watched: Sequence[str] = self._watched
         if isinstance(each, SensorTick):
             watched = [each.sensor_id] if each.sensor_id in self.book.sensors else []
@@ -127,8 +157,8 @@ class Town:
     def _decided(self, out: Outcome) -> list[Change]:
         return [*out.changes, *decide_all(self.book, self.state.town, out.signals)]
 
-    def _next(self, until: datetime) -> tuple[datetime, list[Input]] | None:
-        tick, decision = self._next_tick(until), self._operator.next_at()
+    def _next(self, until: datetime, is_watched: bool) -> tuple[datetime, list[Input]] | None:
+        tick, decision = self._next_tick(until) if is_watched else None, self._operator.next_at()
         if decision is not None and decision < until and (tick is None or decision <= tick):
             return decision, [*self._operator.decide()]
         if tick is not None and tick < until:
@@ -143,7 +173,7 @@ class Town:
         if not self._is_due_known or (self._due is not None and self._due < until):
             while self._rules_start and self._rules_start[-1] <= self.last_at:
                 self._rules_start.pop()
-            self._keep(self._settled())
+            self.settle()
             states = [self.state.sensors[each] for each in self._watched if each in self.state.sensors]
             due = next_deadline(self.book, states, self.last_at)
             moments = [*([due] if due is not None else []), *self._rules_start[-1:]]

@@ -1,0 +1,337 @@
+"""Read a recorded file as columns, many rows at a time, where it stands in the order of its times.
+
+Each different cell is read once, by what reads the cells of a row; a row with a cell that is not plain is
+read as a row. So both ways find the same readings, and the same faults.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from municipio.chunks import Chunk, chunks
+from municipio.profiles import check_header, opened
+from municipio.rows import (
+    BrokenRow,
+    Cells,
+    Findings,
+    Recorded,
+    cell_of,
+    moment_of,
+    number_of,
+    read_row,
+    sensor_of,
+    stated,
+)
+from municipio.wall_clock import Ambiguous
+from schemas.fingerprint import EPOCH, MICROSECOND
+from schemas.municipality.profile import Profile
+
+KNOWN_MOST: Final = 100_000
+ODD: Final = -1
+"""In place of a series: the row is not plain."""
+_MISSING, _NO_NUMBER, _NO_TIME = math.inf, math.nan, np.iinfo(np.int64).min
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class NotInOrder(Exception):
+    """The rows of a file must be sorted, or told apart by their order, before they are played."""
+
+
+class Name(NamedTuple):
+    """What a reading is of, as the file says it."""
+
+    sensor_id: str
+    property: str
+    unit: str
+
+
+@dataclass(slots=True)
+class Block:
+    """Readings in the order of their times. A moment stands whole in one block.
+
+    Attributes:
+        names: Of all series so far, also of earlier blocks.
+        at_us: When each was observed and is played, in microseconds since 1970.
+        series: Its place in ``names``, or ODD.
+        value: As the row says it; of an odd row no number.
+    """
+
+    names: Sequence[Name]
+    at_us: Ints
+    series: Ints
+    value: Floats
+    _numbers: Ints
+    _places: Ints
+    _cells: list[list[str]]
+    _odd: dict[int, Recorded]
+    _as_row: Callable[[int, list[str]], Recorded]
+
+    def __len__(self) -> int:
+        return len(self.at_us)
+
+    def recorded(self, at: int) -> tuple[int, Recorded]:
+        """Return the number of a row and what it says."""
+        number = int(self._numbers[at])
+        if number in self._odd:
+            return number, self._odd[number]
+        place = self._places[at]
+        return number, self._as_row(number, [column[place] for column in self._cells])
+
+    def cut(self) -> tuple[Block, Block]:
+        """Return what comes before the last moment, and the last moment."""
+        end = int(np.searchsorted(self.at_us, self.at_us[-1], "left")) if len(self) else 0
+        return self._part(0, end), self._part(end, len(self))
+
+    def with_more(self, more: Block) -> Block:
+        """Return both as one; the rows of ``more`` follow."""
+        places = np.where(more._places >= 0, more._places + len(self._cells[0]), more._places)
+        return Block(
+            more.names,
+            np.concatenate((self.at_us, more.at_us)),
+            np.concatenate((self.series, more.series)),
+            np.concatenate((self.value, more.value)),
+            np.concatenate((self._numbers, more._numbers)),
+            np.concatenate((self._places, places)),
+            [before + after for before, after in zip(self._cells, more._cells, strict=True)],
+            {**self._odd, **more._odd},
+            more._as_row,
+        )
+
+    def _part(self, begin: int, end: int) -> Block:
+        places, cells = self._places[begin:end], self._cells
+        if begin:
+            first = int(min(places[places >= 0], default=len(cells[0])))
+            places = np.where(places >= 0, places - first, places)
+            cells = [column[first:] for column in cells]
+        numbers = self._numbers[begin:end]
+        odd = (
+            {number: self._odd[number] for number in numbers.tolist() if number in self._odd}
+            if self._odd
+            else {}
+        )
+        return Block(
+            self.names, self.at_us[begin:end], self.series[begin:end], self.value[begin:end],
+            numbers, places, cells, odd, self._as_row,
+        )  # fmt: skip
+
+
+def in_turn(files: Sequence[Path], form: Profile, findings: Findings) -> Iterator[Block]:
+    """Yield the readings of files of which each begins after another has ended, oldest first.
+
+    Raises:
+        FileUnreadable: A file cannot be opened or lacks a column that the profile names.
+        NotInOrder: A file is not in order, or two overlap.
+    """
+    streams = [(first, rest) for path in files if (first := next(rest := blocks(path, form, findings), None))]
+    ended_us: int | None = None
+    for first, rest in sorted(streams, key=lambda stream: int(stream[0].at_us[0])):
+        for block in chain([first], rest):
+            if ended_us is not None and int(block.at_us[0]) <= ended_us:
+                raise NotInOrder
+            ended_us = int(block.at_us[-1])
+            yield block
+
+
+def blocks(path: Path, form: Profile, findings: Findings) -> Iterator[Block]:
+    """Yield the readings of a file; what is wrong with a row stands in ``findings``.
+
+    Raises:
+        FileUnreadable: It cannot be opened or lacks a column that the profile names.
+        NotInOrder: A reading is older than one before it, or is played at another time than its own.
+    """
+    with opened(path, form) as file:
+        reader = csv.DictReader(file, delimiter=form.delimiter)
+        header = list(reader.fieldnames or ())
+        check_header(path, header, form, findings)
+        if form.received_at is not None and form.received_at.column in header:
+            raise NotInOrder
+        read = _Reader(path.name, header, form, findings)
+        held: Block | None = None
+        for chunk in chunks(file, header, form.delimiter, reader.line_num):
+            block = read.block(chunk)
+            if held is not None and len(held):
+                block = held.with_more(block)
+            if (block.at_us[1:] < block.at_us[:-1]).any():
+                raise NotInOrder
+            whole, held = block.cut()
+            if len(whole):
+                yield whole
+        if held is not None and len(held):
+            yield held
+
+
+class _Reader:
+    """Makes blocks of chunks."""
+
+    def __init__(self, file: str, header: list[str], form: Profile, findings: Findings) -> None:
+        self._file, self._header, self._form, self._findings = file, header, form, findings
+        self._place = {column: place for place, column in enumerate(header)}
+        self._values: dict[str, float] = {}
+        self._names: list[Name] = []
+        self._known: dict[Name, int] = {}
+
+    def block(self, chunk: Chunk) -> Block:
+        cells, count = chunk.cells, len(chunk.numbers)
+        self._findings.rows += count + len(chunk.others)
+        value = self._values_of(self._column(cells, self._form.value.column))
+        at_us = self._times_of(self._column(cells, self._form.observed_at.column))
+        series = self._series_of(cells, count)
+        missing = np.isinf(value)
+        odd = (np.isnan(value) | (at_us == _NO_TIME) | (series == ODD)) & ~missing
+        for column in (self._form.quality_column, self._form.sequence_column):
+            if column in self._place:
+                odd |= self._says_more(self._column(cells, column), column) & ~missing
+        self._findings.missing += int(missing.sum())
+        plain = np.flatnonzero(~(missing | odd))
+        block = Block(
+            self._names,
+            at_us[plain],
+            series[plain],
+            value[plain],
+            chunk.numbers[plain],
+            plain,
+            cells,
+            {},
+            self._as_row,
+        )
+        others = [
+            *(
+                (int(chunk.numbers[at]), self._cells([column[at] for column in cells]))
+                for at in np.flatnonzero(odd)
+            ),
+            *chunk.others,
+        ]
+        return self._with_odd(block, sorted(others, key=lambda each: each[0])) if others else block
+
+    def _with_odd(self, block: Block, others: Iterable[tuple[int, Cells]]) -> Block:
+        """Read rows as rows; those that are readings after all stand among the plain ones."""
+        odd = {number: row for number, cells in others if (row := self._read(number, cells)) is not None}
+        none = np.full(len(odd), ODD, np.int64)
+        at_us = np.array([us_of(row.at) for row in odd.values()], np.int64)
+        numbers = np.array(list(odd), np.int64)
+        added = Block(
+            self._names,
+            at_us,
+            none,
+            np.full(len(odd), np.nan),
+            numbers,
+            none,
+            [[] for _ in self._header],
+            odd,
+            self._as_row,
+        )
+        both = block.with_more(added)
+        order = np.argsort(both._numbers, kind="stable")
+        both.at_us, both.series, both.value = both.at_us[order], both.series[order], both.value[order]
+        both._numbers, both._places = both._numbers[order], both._places[order]
+        return both
+
+    def _read(self, number: int, cells: Cells) -> Recorded | None:
+        row = read_row(self._file, number, cells, self._form)
+        if isinstance(row, Ambiguous):
+            raise NotInOrder
+        if isinstance(row, BrokenRow):
+            self._findings.add(row)
+            return None
+        if row is None:
+            self._findings.missing += 1
+        return row
+
+    def _as_row(self, number: int, cells: list[str]) -> Recorded:
+        row = read_row(self._file, number, self._cells(cells), self._form)
+        if not isinstance(row, Recorded):
+            raise TypeError(f"{self._file}:{number} was a reading, and is none")
+        return row
+
+    def _cells(self, cells: list[str]) -> Cells:
+        return dict(zip(self._header, cells, strict=True))
+
+    def _column(self, cells: list[list[str]], column: str) -> list[str]:
+        return cells[self._place[column]]
+
+    def _values_of(self, cells: list[str]) -> Floats:
+        known = self._values
+        if len(known) > KNOWN_MOST:
+            known.clear()
+        for cell in set(cells).difference(known):
+            known[cell] = self._value(cell)
+        return np.fromiter(map(known.__getitem__, cells), np.float64, len(cells))
+
+    def _value(self, cell: str) -> float:
+        column = self._form.value.column
+        try:
+            raw = cell_of({column: cell}, column)
+            return _MISSING if raw in self._form.missing else number_of(raw, self._form.value)
+        except ValueError:
+            return _NO_NUMBER
+
+    def _times_of(self, cells: list[str]) -> Ints:
+        known = {cell: self._time(cell) for cell in set(cells)}
+        return np.fromiter(map(known.__getitem__, cells), np.int64, len(cells))
+
+    def _time(self, cell: str) -> int:
+        try:
+            return us_of(moment_of({self._form.observed_at.column: cell}, self._form.observed_at))
+        except (ValueError, OverflowError):
+            return int(_NO_TIME)
+
+    def _series_of(self, cells: list[list[str]], count: int) -> Ints:
+        form = self._form
+        named = [
+            name for name in (form.sensor_column, form.property_column, form.unit_column) if name is not None
+        ]
+        columns = [self._column(cells, name) for name in named]
+        telling = [column for column in columns if count and column.count(column[0]) != count]
+        if not telling:
+            return np.full(count, self._series_at(cells, 0) if count else ODD, np.int64)
+        keys: Sequence[object] = telling[0] if len(telling) == 1 else list(zip(*telling, strict=True))
+        places = dict(zip(keys, range(count), strict=True))
+        series = {key: self._series_at(cells, place) for key, place in places.items()}
+        return np.fromiter(map(series.__getitem__, keys), np.int64, count)
+
+    def _series_at(self, cells: list[list[str]], place: int) -> int:
+        form, row = self._form, {column: cells[at][place] for column, at in self._place.items()}
+        try:
+            name = Name(
+                sensor_of(row, form),
+                stated(row, form.property_column, form.property, "property"),
+                stated(row, form.unit_column, form.unit, "unit"),
+            )
+        except ValueError:
+            return ODD
+        if name not in self._known:
+            self._known[name] = len(self._names)
+            self._names.append(name)
+        return self._known[name]
+
+    def _says_more(self, cells: list[str], column: str | None) -> NDArray[np.bool_]:
+        """Say where a cell means anything: a quality other than good, a number that is not one."""
+        is_quality = column == self._form.quality_column
+        plain = {cell: _is_good(cell) if is_quality else _is_number(cell) for cell in set(cells)}
+        return ~np.fromiter(map(plain.__getitem__, cells), np.bool_, len(cells))
+
+
+def us_of(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _is_good(cell: str) -> bool:
+    return cell.strip() in ("", "good")
+
+
+def _is_number(cell: str) -> bool:
+    """Say whether a sequence number is there and fits 64 bits, or is not there."""
+    text = cell.strip()
+    return not text or (text.isascii() and text.isdigit() and len(text) < len("9223372036854775807"))
