@@ -1,4 +1,4 @@
-"""Insert many rows at the speed of the driver: no dictionary and no conversion per value."""
+"""Insert and update many rows at the speed of the driver: no dictionary and no conversion per value."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ async def insert_rows(
         await conn.exec_driver_sql(_statement(table, columns, conn.dialect), list(rows))
 
 
+async def update_rows(
+    conn: AsyncConnection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    rows: Sequence[Row],
+) -> None:
+    """Update rows: new values in the order of ``columns``, then those of ``key``, by which a row is found."""
+    if rows:
+        await conn.exec_driver_sql(_change(table, columns, key, conn.dialect), list(rows))
+
+
 def moment_of(conn: AsyncConnection) -> Callable[[datetime], datetime | str]:
     """Return how a UTC moment is handed to this database's driver."""
     return _as_it_is if conn.dialect.name == "postgresql" else _as_text
@@ -30,6 +42,17 @@ def moment_of(conn: AsyncConnection) -> Callable[[datetime], datetime | str]:
 def _statement(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
     compiled = sa.insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
     if list(compiled.positiontup or ()) != list(columns):
+        raise ValueError(f"{table.name}: name the columns in the table's own order")
+    return str(compiled)
+
+
+@lru_cache(maxsize=64)
+def _change(table: sa.Table, columns: tuple[str, ...], key: tuple[str, ...], dialect: sa.Dialect) -> str:
+    found = [table.c[name] == sa.bindparam(f"of_{name}") for name in key]
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+    compiled = sa.update(table).where(*found).values(values).compile(dialect=dialect)
+    expected = [*(f"new_{name}" for name in columns), *(f"of_{name}" for name in key)]
+    if list(compiled.positiontup or ()) != expected:
         raise ValueError(f"{table.name}: name the columns in the table's own order")
     return str(compiled)
 

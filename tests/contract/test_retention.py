@@ -50,10 +50,10 @@ KEPT = {
     "console": of_console.KEPT,
 }
 # Words go with the last message that carried them.
-GOES_WITH = {"notify": {"body": "delivery"}}
+GOES_WITH = {"notify": {"body": "delivery"}, "ingest": {"run": "pack", "seen": "pack"}}
 DESIGNED = {
     ("ingest", "outbox"): timedelta(hours=48),
-    ("ingest", "reading"): timedelta(days=30),
+    ("ingest", "pack"): timedelta(days=30),
     ("triage", "outbox"): timedelta(hours=48),
     ("notify", "outbox"): timedelta(hours=48),
     ("console", "outbox"): timedelta(hours=48),
@@ -166,6 +166,10 @@ async def test_who_was_told_of_what_goes_on_stays_known(
         await db.close()
 
 
+OLD_READING = (
+    b'{"n":1,"sensor_id":"x","property":"river_level","value":1.0,"unit":"m","quality":"good","correction":false,'
+    b'"observed_at":"2016-05-02T12:00:00Z","received_at":"2016-05-02T12:00:00Z","event_id":"x"}'
+)
 ENDED: dict[str, dict[str, Any]] = {
     "incident": {"state": "closed"},
     "warning": {"state": "lifted"},
@@ -173,7 +177,9 @@ ENDED: dict[str, dict[str, Any]] = {
     "delivery": {"state": "delivered", "body_id": "b"},
     "body": {"body_id": "b"},
     "recipient": {"active": False, "opted_out": False},
-    "reading": {"quality": "good"},
+    "pack": {"waits": False, "body": OLD_READING},
+    "run": {"sensor_id": "x", "last_us": 0},
+    "seen": {"identity": "e\nx\nx"},
 }
 
 

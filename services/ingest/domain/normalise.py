@@ -63,10 +63,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def identity(self) -> str:
-        """An event id counts within its sensor: two gauges may both number from 1."""
         if self.event_id is not None:
-            return f"e\n{self.sensor_id}\n{self.event_id}"
-        return f"t\n{self.sensor_id}\n{self.measured}\n{_text_of(self.observed_at)}"
+            return identity_of_event(self.sensor_id, self.event_id)
+        return identity_of(self.sensor_id, self.measured, self.observed_at)
 
 
 class Offered(msgspec.Struct, gc=False):
@@ -226,6 +225,16 @@ def moment_of(raw: object) -> datetime:
 
 _moment: Final = lru_cache(maxsize=4096)(moment_of)
 """Many gauges report at the same moments."""
+
+
+def identity_of_event(sensor_id: str, event_id: str) -> str:
+    """Return the identity of a reading with an id: it counts within its sensor, two may number alike."""
+    return f"e\n{sensor_id}\n{event_id}"
+
+
+def identity_of(sensor_id: str, measured: str, observed_at: datetime) -> str:
+    """Return the identity of a reading that brings no id of its own."""
+    return "\n".join(("t", sensor_id, measured, _text_of(observed_at)))
 
 
 @lru_cache(maxsize=4096)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import groupby
+from operator import attrgetter
 
-from schemas.fingerprint import add, fingerprint_of
+import msgspec
+
+from schemas.fingerprint import add, fingerprint_of, fingerprint_of_many
 from services.ingest.domain.normalise import Reading
 
 
@@ -51,7 +54,7 @@ class Series:
         return self.with_more(self.last_n + 1, mark, reading.observed_at)
 
 
-class Numbered(NamedTuple):
+class Numbered(msgspec.Struct, frozen=True, gc=False):
     """A reading that enters the series; ``identity`` is the reading's own."""
 
     n: int
@@ -62,7 +65,12 @@ class Numbered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What a town's batch comes to: an outcome per reading, what to store, where the series then stand."""
+    """What a town's batch comes to.
+
+    Attributes:
+        outcomes: One per reading, in the order offered.
+        series: Where the series of the sensors with new readings then stand.
+    """
 
     outcomes: tuple[Outcome, ...]
     new: tuple[Numbered, ...]
@@ -81,31 +89,48 @@ def enrol(
     """
     values = {identity: set(found) for identity, found in known.items()}
     last_n = {sensor_id: each.last_n for sensor_id, each in series.items()}
-    marks: dict[str, int] = {}
-    newest: dict[str, datetime] = {}
+    of_sensor: dict[str, list[Reading]] = {}
     outcomes: list[Outcome] = []
     new: list[Numbered] = []
     for reading in readings:
         identity, sensor_id, value = reading.identity, reading.sensor_id, reading.value
-        observed_at = reading.observed_at
         seen = values.get(identity)
         if seen is None:
             values[identity] = {value}
+            outcomes.append(_ACCEPTED)
         elif value in seen:
-            outcomes.append(Outcome.DUPLICATE)
+            outcomes.append(_DUPLICATE)
             continue
         else:
             seen.add(value)
+            outcomes.append(_CORRECTION)
         n = last_n[sensor_id] = last_n.get(sensor_id, 0) + 1
-        marks[sensor_id] = marks.get(sensor_id, 0) + fingerprint_of(
-            sensor_id, reading.measured, observed_at, value
-        )
-        if sensor_id not in newest or newest[sensor_id] < observed_at:
-            newest[sensor_id] = observed_at
         new.append(Numbered(n, reading, seen is not None, identity))
-        outcomes.append(Outcome.ACCEPTED if seen is None else Outcome.CORRECTION)
+        if sensor_id in of_sensor:
+            of_sensor[sensor_id].append(reading)
+        else:
+            of_sensor[sensor_id] = [reading]
     moved = {
-        sensor_id: series.get(sensor_id, Series()).with_more(last_n[sensor_id], mark, newest[sensor_id])
-        for sensor_id, mark in marks.items()
+        sensor_id: series.get(sensor_id, _NOTHING).with_more(last_n[sensor_id], _mark(more), _newest(more))
+        for sensor_id, more in of_sensor.items()
     }
-    return Enrolment(tuple(outcomes), tuple(new), {**series, **moved})
+    return Enrolment(tuple(outcomes), tuple(new), moved)
+
+
+# Looked up once: an enumeration's members cost more to reach than the reading to number.
+_ACCEPTED, _DUPLICATE, _CORRECTION = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CORRECTION
+_NOTHING = Series()
+_measured = attrgetter("measured")
+
+
+def _mark(readings: Sequence[Reading]) -> int:
+    """Return the sum of the fingerprints of one sensor's readings."""
+    return sum(
+        fingerprint_of_many(same[0].sensor_id, measured, same)
+        for measured, group in groupby(readings, _measured)
+        if (same := list(group))
+    )
+
+
+def _newest(readings: Iterable[Reading]) -> datetime:
+    return max([each.observed_at for each in readings])

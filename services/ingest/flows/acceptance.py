@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,8 +14,10 @@ from schemas.events.readings import ReadingPublished
 from services.ingest.domain.normalise import Reading, examine
 from services.ingest.domain.sensors import Catalogue, KnownSensor
 from services.ingest.domain.series import Outcome, enrol
-from services.ingest.outbound import packed, quarantine, readings
+from services.ingest.outbound import packs, quarantine, recognition, standing
 from services.ingest.outbound.quarantine import Kept
+
+_ENROLLED: Final = (Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CORRECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +55,28 @@ class Acceptance:
                 counts[place][Outcome.QUARANTINED] += 1
             await quarantine.keep(conn, town, sorted_out.unknown, stored_at)
             outcomes = await self._enrol(conn, town, sorted_out, received_at=received_at, stored_at=stored_at)
-            for place, outcome in zip(sorted_out.places, outcomes, strict=True):
-                counts[place][outcome] += 1
+            for place, (start, end) in sorted_out.spans.items():
+                mine = outcomes[start:end]
+                counts[place].update({each: count for each in _ENROLLED if (count := mine.count(each))})
         return counts
 
     def _sorted_out(self, town: str, deliveries: Sequence[Delivery]) -> _SortedOut:
         """Tell what the town's list knows from what must be set apart: no such sensor of this property."""
         listed, found = self.catalogue.towns.get(town, {}), _SortedOut()
+        offered, sensors = found.offered, found.sensors
         for place, delivery in enumerate(deliveries):
             if delivery.municipality != town:
                 continue
+            start = len(offered)
             for reading in delivery.readings:
                 sensor = listed.get(reading.sensor_id)
                 if sensor is None or sensor.measured is not reading.measured:
                     found.unknown.append(Kept(delivery.source, "sensor.unknown", _body(reading)))
                     found.unknown_places.append(place)
                 else:
-                    found.offered.append(examine(reading, sensor))
-                    found.places.append(place)
-                    found.sensors[sensor.sensor_id] = sensor
+                    offered.append(examine(reading, sensor))
+                    sensors[reading.sensor_id] = sensor
+            found.spans[place] = start, len(offered)
         return found
 
     @staticmethod
@@ -79,25 +85,24 @@ class Acceptance:
     ) -> tuple[Outcome, ...]:
         if not found.offered:
             return ()
-        series = await readings.lock_series(conn, town, list(found.sensors))
-        doubtful = {each.identity for each in found.offered if series[each.sensor_id].has_seen(each)}
-        stored = await readings.values_of(conn, town, list(doubtful))
-        done = enrol(found.offered, stored, series)
+        series = await standing.lock(conn, town, found.sensors)
+        doubtful = {each.identity: each for each in found.offered if series[each.sensor_id].has_seen(each)}
+        values = await recognition.values_of(conn, town, doubtful) if doubtful else {}
+        done = enrol(found.offered, values, series)
         if done.new:
-            spoke = {each.reading.sensor_id for each in done.new}
             moments = {"received_at": received_at, "stored_at": stored_at}
-            await readings.add(conn, town, done.new, **moments)
-            await packed.add(conn, town, done.new, found.sensors, **moments)
-            await readings.put_series(conn, town, done.series, list(spoke), at=received_at)
+            await packs.add(conn, town, done.new, found.sensors, **moments)
+            await recognition.remember(conn, town, done.new, doubtful)
+            await standing.put(conn, town, done.series, at=received_at)
         return done.outcomes
 
 
 @dataclass(slots=True)
 class _SortedOut:
-    """One town's readings of a commit. ``places``: of which delivery each is."""
+    """One town's readings of a commit. ``spans``: from where up to where each delivery's readings stand."""
 
     offered: list[Reading] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
     sensors: dict[str, KnownSensor] = field(default_factory=dict)
     unknown: list[Kept] = field(default_factory=list)
     unknown_places: list[int] = field(default_factory=list)

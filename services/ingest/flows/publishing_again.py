@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.vocabulary import Property, Quality
-from services.ingest.domain.normalise import Reading
-from services.ingest.domain.sensors import Catalogue
-from services.ingest.domain.series import Numbered
-from services.ingest.outbound import packed
-from services.ingest.outbound.tables import READING
+from schemas.topics import partition_of
+from services.ingest.domain.sensors import Catalogue, KnownSensor
+from services.ingest.outbound import packs
+from services.ingest.outbound.packs import Measured, Pack
+from services.ingest.outbound.tables import PACK
 from services.runtime.database import Database
 from services.runtime.outbox import Outbox
 
@@ -33,7 +31,7 @@ class PublishingAgain:
         """Return how many readings wait anew; a sensor that is not listed any more decides nothing."""
         total, after = 0, 0
         async with self._db.reading() as conn:
-            newest = await conn.execute(sa.select(sa.func.max(READING.c.id)))
+            newest = await conn.execute(sa.select(sa.func.max(PACK.c.id)))
             last = int(newest.scalar_one() or 0)
         while after < last:
             async with self._db.transaction() as conn:
@@ -43,31 +41,33 @@ class PublishingAgain:
         return total
 
     async def _some(self, conn: AsyncConnection, after: int, last: int) -> tuple[int, int]:
-        t = READING.c
-        wanted = sa.select(READING).where(t.id > after, t.id <= last).order_by(t.id).limit(AT_ONCE)
-        rows = list((await conn.execute(wanted)).mappings())
-        count = 0
-        for (town, received_at, stored_at), group in groupby(rows, _commit_of):
-            sensors = self._catalogue.towns.get(town, {})
-            new = [_numbered(row) for row in group if row["sensor_id"] in sensors]
-            spoke = {each.reading.sensor_id: sensors[each.reading.sensor_id] for each in new}
-            await packed.add(conn, town, new, spoke, received_at=received_at, stored_at=stored_at)
-            count += len(new)
-        return count, rows[-1]["id"] if rows else last
+        t = PACK.c
+        span = (t.id > after, t.id <= last, sa.not_(t.waits))
+        found = await packs.kept(conn, *span, readings_most=AT_ONCE)
+        count = sum([await self._again(conn, pack) for pack in found])
+        return count, found[-1].id if found else last
 
+    @staticmethod
+    def _places(pack: Pack, listed: Mapping[str, KnownSensor]) -> dict[int, list[Measured]]:
+        places: dict[int, list[Measured]] = {}
+        for each in pack.readings:
+            if (sensor := listed.get(each.sensor_id)) is not None:
+                places.setdefault(partition_of(pack.municipality, sensor.site), []).append(each)
+        return places
 
-def _commit_of(row: sa.RowMapping) -> tuple[str, datetime, datetime]:
-    return row["municipality"], row["received_at"], row["stored_at"]
-
-
-def _numbered(row: sa.RowMapping) -> Numbered:
-    reading = Reading(
-        row["sensor_id"],
-        Property(row["property"]),
-        row["value"],
-        row["observed_at"],
-        Quality(row["quality"]),
-        row["sequence"],
-        row["event_id"],
-    )
-    return Numbered(row["n"], reading, row["correction"], row["identity"])
+    async def _again(self, conn: AsyncConnection, pack: Pack) -> int:
+        """Put packs in the place of this one: its sensors may belong to other partitions by now."""
+        listed = self._catalogue.towns.get(pack.municipality, {})
+        places = self._places(pack, listed)
+        rest = [each for each in pack.readings if each.sensor_id not in listed]
+        for some, waits in ((places, True), ({pack.partition: rest}, False)):
+            await packs.put(
+                conn,
+                pack.municipality,
+                some,
+                received_at=pack.received_at,
+                stored_at=pack.stored_at,
+                waits=waits,
+            )
+        await packs.forget(conn, [pack.id])
+        return len(pack.readings) - len(rest)

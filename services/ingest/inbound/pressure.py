@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from services.ingest.errors import DoorClosed
-from services.ingest.outbound import packed
+from services.ingest.outbound import packs
 from services.ingest.settings import IngestSettings
 from services.runtime.bounds import Bound
 from services.runtime.database import Database
@@ -55,7 +55,7 @@ class Pressure:
             least = self._settings.ingest_disk_free_mib * _MIB
             self._short_of_disk = least / max(1, self._free(self._settings.data_dir))
         async with self._db.reading() as conn:
-            self._unpublished = await packed.count(conn)
+            self._unpublished = await packs.count(conn)
         reached = [each.name for each in self._behind() if each.is_met]
         closed = ", ".join(reached) or None
         if closed != self._closed:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.sensors import Catalogue, KnownSensor
-from services.ingest.outbound import packed
+from services.ingest.outbound import packs
 from services.ingest.outbound.tables import SERIES
 
 SILENT_AFTER_PERIODS: Final = 3
@@ -45,7 +45,7 @@ async def silence(conn: AsyncConnection, catalogue: Catalogue, now: datetime) ->
 
 async def oldest_reading_s(conn: AsyncConnection) -> float | None:
     """Return for how many real seconds the oldest unpublished reading has waited."""
-    since = await packed.oldest(conn)
+    since = await packs.oldest(conn)
     return None if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds())
 
 

@@ -8,14 +8,13 @@ from typing import Final
 
 from services.ingest.domain.keys import SIGNATURE_AGE_MOST
 from services.ingest.outbound.condensing import condense
-from services.ingest.outbound.tables import INCIDENT, NONCE, QUARANTINE, READING, REPORT, RUNTIME, SOURCE
+from services.ingest.outbound.tables import INCIDENT, NONCE, PACK, QUARANTINE, REPORT, RUNTIME, SOURCE
 from services.ingest.settings import IngestSettings
 from services.runtime.retention import ALWAYS_KEPT, Rule, outbox_rule, refused_rules, rows_of
 
 _BLAME_FORGOTTEN: Final = timedelta(hours=1)
 
 KEPT: Final[Mapping[str, str]] = ALWAYS_KEPT | {
-    "packed": "a row goes when the broker has confirmed its record; the doors close above a bound",
     "inbox": "nothing is written: readings are recognised by identity, incidents by version",
     "series": "one row a sensor: the number that its next reading gets",
     "reading_hour": "what is left of a reading after its period: one row a sensor and hour",
@@ -33,7 +32,7 @@ def rules(settings: IngestSettings) -> tuple[Rule, ...]:
     }
     unmuted = rows_of(SOURCE, SOURCE.c.window_at, only=SOURCE.c.muted_at.is_(None))
     return (
-        Rule(READING.name, days["raw"], condense, "wall"),
+        Rule(PACK.name, days["raw"], condense, "wall"),
         outbox_rule(RUNTIME, settings.outbox_kept_hours),
         *refused_rules(RUNTIME, settings.dead_letters_days),
         Rule(QUARANTINE.name, days["quarantine"], rows_of(QUARANTINE, QUARANTINE.c.last_at), "wall"),

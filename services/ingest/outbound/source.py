@@ -14,7 +14,7 @@ from schemas.events.readings import SensorMeasured
 from schemas.topics import READINGS
 from schemas.vocabulary import Lane
 from services.ingest.domain.packing import PACK_MOST, Pack, pack
-from services.ingest.outbound import packed
+from services.ingest.outbound import packs
 from services.runtime.outbox import Outgoing, Pending
 
 SOURCE: Final = "municipio/ingest"
@@ -22,11 +22,10 @@ BATCH: Final = 32
 """Records a round of the relay: 16,000 readings at most, so that a long outage does not fill the memory."""
 
 _NAMESPACE: Final = uuid.UUID("0c5c0a43-6d5f-5d0c-9a7e-6a2b9f2f7c11")
-_MARKED_AT_ONCE: Final = 500
 
 
 class ReadingSource:
-    """The rows of ``packed``, joined where few readings came at a time.
+    """Packs that wait, joined where few readings came at a time.
 
     Args:
         seen: Called whenever there are some.
@@ -42,22 +41,20 @@ class ReadingSource:
         # So many readings fill at least ``limit`` records: fewer records mean that nothing else waits.
         most = limit * PACK_MOST
         closed = [p for p in range(READINGS.partitions) if f"{READINGS.name}#{p}" in held]
-        rows = await packed.waiting(conn, most, most, closed)
+        rows = await packs.waiting(conn, most, most, closed)
         if rows:
             self._seen()
         return [self._record(each) for each in pack(rows)[:limit]]
 
     async def mark(self, conn: AsyncConnection, published: Sequence[Pending], at: datetime) -> None:
-        ids = sorted(row_id for each in published for row_id in each.id)
-        for start in range(0, len(ids), _MARKED_AT_ONCE):
-            await packed.forget(conn, ids[start : start + _MARKED_AT_ONCE])
+        await packs.confirm(conn, sorted(row_id for each in published for row_id in each.id))
 
     async def unpublished(self, conn: AsyncConnection) -> int:
-        return await packed.count(conn)
+        return await packs.count(conn)
 
     async def oldest(self, conn: AsyncConnection) -> datetime | None:
         """Return when the reading that waits longest was stored, by the machine's clock."""
-        return await packed.oldest(conn)
+        return await packs.oldest(conn)
 
     def _record(self, each: Pack) -> Pending:
         ids = tuple(row.row_id for row in each.rows)
@@ -75,7 +72,7 @@ class ReadingSource:
                 topic=READINGS.name,
                 key=each.municipality,
                 envelope=envelope,
-                value=packed.record_of([row.measurement for row in each.rows]),
+                value=packs.record_of([row.measurement for row in each.rows]),
                 lane=Lane.READINGS,
                 partition=each.partition,
             ),

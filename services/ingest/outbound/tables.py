@@ -11,41 +11,46 @@ from services.runtime.tables import BigSerial, UtcDateTime, runtime_tables
 metadata: Final = sa.MetaData()
 RUNTIME: Final = runtime_tables(metadata)
 
-READING: Final = sa.Table(
-    "reading",
+# Accepted readings as they stand on the topic, some of one commit and partition a row: first what still has
+# to be published, then the record of what was accepted.
+PACK: Final = sa.Table(
+    "pack",
     metadata,
     sa.Column("municipality", sa.String(64), nullable=False),
-    # Ascending within each sensor: given while the sensor's series is locked.
-    sa.Column("id", BigSerial, primary_key=True, autoincrement=True),
-    sa.Column("identity", sa.String(320), nullable=False),
-    sa.Column("value", sa.Double, nullable=False),
-    sa.Column("n", sa.BigInteger, nullable=False),
-    sa.Column("sensor_id", sa.String(128), nullable=False),
-    sa.Column("property", sa.String(32), nullable=False),
-    sa.Column("unit", sa.String(32), nullable=False),
-    sa.Column("observed_at", UtcDateTime, nullable=False),
-    sa.Column("received_at", UtcDateTime, nullable=False),
-    sa.Column("quality", sa.String(16), nullable=False),
-    sa.Column("correction", sa.Boolean, nullable=False),
-    sa.Column("sequence", sa.BigInteger),
-    sa.Column("event_id", sa.String(128)),
-    # By the machine's clock, for retention: the town's clock jumps in a replay.
-    sa.Column("stored_at", UtcDateTime, nullable=False),
-    sa.UniqueConstraint("municipality", "identity", "value", name="reading_once"),
-    sqlite_autoincrement=True,
-)
-# What still has to be published, as it will stand on the topic; a row goes when its record was confirmed.
-PACKED: Final = sa.Table(
-    "packed",
-    metadata,
-    sa.Column("municipality", sa.String(64), nullable=False),
-    # Ascending within each sensor, as above. Never given twice: the record's id is made of it.
+    # Ascending within each sensor: given while the sensor's series is locked. Never given twice: the
+    # record's id is made of it.
     sa.Column("id", BigSerial, primary_key=True, autoincrement=True),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
+    # No record with it was confirmed. A boolean takes as much room as its opposite, so the row stays put.
+    sa.Column("waits", sa.Boolean, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    # By the machine's clock, for retention: the town's clock jumps in a replay.
     sa.Column("stored_at", UtcDateTime, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("pack_waiting", "id", postgresql_where=sa.text("waits"), sqlite_where=sa.text("waits = 1")),
     sqlite_autoincrement=True,
+)
+# By which a reading is recognised when it comes again. Those of a sensor that came in the order observed are
+# found by the moment of the last of each commit, many in a row; the others (late, with an id of their own,
+# corrections) one by one, by identity.
+RUN: Final = sa.Table(
+    "run",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("sensor_id", sa.String(128), primary_key=True),
+    sa.Column("last_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+SEEN: Final = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("municipality", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(320), primary_key=True),
+    sa.Column("value", sa.Double, primary_key=True),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 # What is left of readings whose period is over: the good ones of an hour of observation.
 READING_HOUR: Final = sa.Table(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.envelope import Envelope
 from services.ingest.domain.normalise import Reading
 from services.ingest.handlers.on_reading_published import OnReadingPublished, read_record
-from services.ingest.outbound.tables import QUARANTINE, READING, RUNTIME
+from services.ingest.outbound.tables import PACK, QUARANTINE, RUNTIME
 from services.runtime.dead_letter import DeadLetters
 from services.runtime.errors import Refused
 from services.runtime.outbox import Outbox
@@ -68,7 +68,7 @@ async def test_good_record_is_accepted_like_a_posted_reading(db, handler) -> Non
     first, again = await handler.handle([record()]), await handler.handle([record()])
 
     assert (1, 1) == (first["accepted"], again["duplicate"])
-    assert await count(db, READING) == 1
+    assert await count(db, PACK) == 1
 
 
 BAD = {

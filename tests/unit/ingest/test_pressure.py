@@ -8,7 +8,7 @@ from schemas.topics import READINGS_EXTERNAL
 from services.ingest.app import App
 from services.ingest.errors import DoorClosed
 from services.ingest.inbound.pressure import Pressure
-from services.ingest.outbound.tables import READING
+from services.ingest.outbound.tables import PACK
 from services.runtime.records import Record
 from tests.unit.ingest.test_http_readings import GOOD, app, door, key, post
 
@@ -23,7 +23,7 @@ def limited(app: App, free_bytes: int = 10**12, **most: int) -> None:
 
 async def stored(app: App) -> int:
     async with app.db.reading() as conn:
-        return (await conn.execute(sa.select(sa.func.count()).select_from(READING))).scalar_one()
+        return (await conn.execute(sa.select(sa.func.count()).select_from(PACK))).scalar_one()
 
 
 async def test_too_much_that_waits_for_the_broker_closes_the_door_until_it_has_left(app, door, key) -> None:

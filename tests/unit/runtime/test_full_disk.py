@@ -125,7 +125,7 @@ async def main():
     assert answers[-1].status_code == 202
     await db.close()
     file = sqlite3.connect(folder / "ingest.sqlite")
-    rows = file.execute("SELECT count(*), max(n) FROM reading").fetchone()
+    rows = file.execute("SELECT (SELECT sum(count) FROM pack), max(last_n) FROM series").fetchone()
     assert rows == (len(taken), len(taken)), (rows, len(taken))
     sound(folder / "ingest.sqlite")
     print(len(taken), len(refused))
