@@ -2,7 +2,7 @@
 
 from schemas.municipality.check import check_folder
 from schemas.municipality.errors import FolderError, FolderErrors
-from schemas.municipality.folder import Municipality, load_all, load_folder, load_profile
+from schemas.municipality.folder import Municipality, load_all, load_folder, load_profile, review_folder
 
 __all__ = [
     "FolderError",
@@ -12,4 +12,5 @@ __all__ = [
     "load_all",
     "load_folder",
     "load_profile",
+    "review_folder",
 ]

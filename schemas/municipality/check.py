@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from schemas.municipality.check_coverage import remark_coverage
 from schemas.municipality.check_people import check_people
 from schemas.municipality.check_places import check_places
-from schemas.municipality.check_rules import check_rules
+from schemas.municipality.check_rules import check_rules, ground_of, remark_rules
 from schemas.municipality.document import Loc, Placed
 from schemas.municipality.draft import Draft, read_draft
 from schemas.municipality.errors import FolderError
@@ -28,8 +29,15 @@ def check_folder(
 
 
 def check_draft(draft: Draft, environment: str) -> set[FolderError]:
-    found = {*draft.errors, *check_rules(draft), *check_places(draft), *check_people(draft, environment)}
-    return found | set(_all_twins(draft))
+    """Return every fault; with one of them the folder cannot be used."""
+    found = {*draft.errors, *check_rules(draft, ground_of(draft)), *check_places(draft)}
+    return found | {*check_people(draft, environment), *_all_twins(draft)}
+
+
+def remark_draft(draft: Draft) -> set[FolderError]:
+    """Return what somebody should look at in a folder that can be used."""
+    ground = ground_of(draft)
+    return {*remark_rules(draft, ground), *remark_coverage(draft, ground)}
 
 
 def _all_twins(draft: Draft) -> Iterator[FolderError]:

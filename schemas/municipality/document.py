@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.municipality.base import SLUG
 from schemas.municipality.errors import FolderError
 
 Loc = tuple[str | int, ...]
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 M = TypeVar("M", bound=BaseModel)
 
 MAX_VALUE_CHARS = 60
 _NOT_FOUND = object()
+
+_ALONE: Final = {"missing": "is required", "json_invalid": "holds a character that no text can hold"}
+_REASONS: Final = {
+    "string_type": "must be text: put it in quotes",
+    "float_type": "must be a number, with a point for the decimals",
+    "float_parsing": "must be a number, with a point for the decimals",
+    "finite_number": "must be a finite number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "tuple_type": "must be a list",
+    "dict_type": "must be fields, each with its value",
+    "model_type": "must be fields, each with its value",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be greater than or equal to {ge}",
+    "less_than_equal": "must be less than or equal to {le}",
+    "too_short": "must have at least {min_length} of them",
+    "too_long": "must have at most {max_length} of them",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+_FORMS: Final = {
+    SLUG: "must be small letters a to z, digits, - _ or ., at most 64, a letter or a digit first",
+}
 
 
 @dataclass(frozen=True)
@@ -67,15 +93,18 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Placed(Generic[T]):
+class Placed(Generic[T_co]):
     """A part that was understood, and where it stands."""
 
     document: Document
     loc: Loc
-    value: T
+    value: T_co
 
     def fault(self, where: Loc, reason: str) -> FolderError:
         return self.document.fault((*self.loc, *where), reason)
+
+    def warning(self, where: Loc, reason: str) -> FolderError:
+        return replace(self.fault(where, reason), is_warning=True)
 
 
 def pointer(loc: Loc) -> str:
@@ -85,14 +114,27 @@ def pointer(loc: Loc) -> str:
 
 
 def place(model: type[M], document: Document, loc: Loc, errors: list[FolderError]) -> Placed[M] | None:
-    """Understand the part at ``loc`` as ``model``; what is wrong with it goes to ``errors``."""
+    """Understand the part at ``loc`` as ``model``; what is wrong with it goes to ``errors``.
+
+    Cells of a table are text and are read as what they should be. Elsewhere a value is what it is written
+    as: ``true`` is no 1, and ``"2"`` no 2.
+    """
+    part = document.at(loc)
     try:
-        return Placed(document, loc, model.model_validate(document.at(loc)))
+        if document.flat:
+            return Placed(document, loc, model.model_validate(part))
+        return Placed(document, loc, model.model_validate_json(json.dumps(part), strict=True))
     except ValidationError as err:
-        for detail in err.errors(include_url=False):
+        details = err.errors(include_url=False)
+        inner = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+        for detail in details:
+            if detail["type"] == "too_short" and detail["loc"] in inner:
+                continue  # The list is short because of its faulty items, which are named.
             errors.append(document.fault((*loc, *detail["loc"]), reason_of(detail, model)))
     except OverflowError:
         errors.append(document.fault(loc, "holds a number that is too large"))
+    except RecursionError:
+        errors.append(document.fault(loc, "is nested too deeply"))
     return None
 
 
@@ -113,20 +155,24 @@ def place_each(
 
 def reason_of(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """Return a validation error as a sentence that says what is wrong and what is expected."""
-    kind, message, given = detail["type"], detail["msg"], detail["input"]
-    if kind == "missing":
-        return "is required"
+    kind, given, facts = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "json_invalid" and "recursion" in detail["msg"]:
+        return "is nested too deeply"
+    if kind in _ALONE:
+        return _ALONE[kind]
     if kind == "extra_forbidden":
         return "is not a field of this file" + _meant(str(detail["loc"][-1]), model)
+    if given is None:
+        return "has no value"
     if kind == "value_error":
-        return f"{message.removeprefix('Value error, ')} (found {_shown(given)})"
-    if kind == "timezone_aware":
-        return f"has no offset; expected a time such as 2026-05-01T00:00:00-06:00 (found {_shown(given)})"
-    if kind == "string_type" and isinstance(given, int | float):
-        return f"must be text: put it in quotes (found {_shown(given)})"
-    if kind == "string_pattern_mismatch":
-        return f"does not have the form {detail['ctx']['pattern']} (found {_shown(given)})"
-    return f"{message[0].lower()}{message[1:]} (found {_shown(given)})"
+        reason = detail["msg"].removeprefix("Value error, ")
+    elif kind == "string_pattern_mismatch":
+        reason = _FORMS.get(facts["pattern"], f"does not have the form {facts['pattern']}")
+    elif kind in _REASONS:
+        reason = _REASONS[kind].format(**facts)
+    else:
+        reason = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{reason} (found {_shown(given)})"
 
 
 def _shown(value: object) -> str:

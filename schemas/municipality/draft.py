@@ -17,7 +17,7 @@ from schemas.municipality.files import MAX_FILE_BYTES, MAX_ROWS, document_of
 from schemas.municipality.geojson import RefugeFeature, ZoneFeature
 from schemas.municipality.places import Sensor
 from schemas.municipality.profile import Profile
-from schemas.municipality.rulebook import LevelRule, SilenceRule
+from schemas.municipality.rulebook import KINDS, Rule
 from schemas.municipality.town import Legal, Operator, Town
 
 M = TypeVar("M", bound=BaseModel)
@@ -38,7 +38,6 @@ REQUIRED: Final = (
 RESIDENTS: Final = "residents.csv"
 MAX_ITEMS: Final = 5_000
 MAX_PROFILES: Final = 200
-RULE_KINDS: Final = ("level", "no_data")
 
 
 @dataclass
@@ -55,8 +54,7 @@ class Draft:
     zones: list[Placed[ZoneFeature]] = field(default_factory=list)
     refuges: list[Placed[RefugeFeature]] = field(default_factory=list)
     sensors: list[Placed[Sensor]] = field(default_factory=list)
-    level_rules: list[Placed[LevelRule]] = field(default_factory=list)
-    silence_rules: list[Placed[SilenceRule]] = field(default_factory=list)
+    rules: list[Placed[Rule]] = field(default_factory=list)
     protocols: list[Placed[Protocol]] = field(default_factory=list)
     directory: list[Placed[Person]] = field(default_factory=list)
     rosters: list[Placed[Roster]] = field(default_factory=list)
@@ -166,16 +164,16 @@ def _read_rules(draft: Draft) -> None:
         return
     for index, row in enumerate(rules):
         loc = ("rules", index)
-        kind = str(row.get("kind", "")) if isinstance(row, dict) else ""
-        if kind not in RULE_KINDS:
-            reason = f"expected one of: {', '.join(RULE_KINDS)} (found {kind!r})"
+        if not isinstance(row, dict):
+            draft.errors.append(document.fault(loc, "must be a rule: its fields, each with its value"))
+            continue
+        kind = row.get("kind")
+        model = KINDS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            found = f"found {kind!r}" if "kind" in row else "it is missing"
+            reason = f"expected one of: {', '.join(KINDS)} ({found})"
             draft.errors.append(document.fault((*loc, "kind"), reason))
-        elif kind == "level":
-            _keep(draft.level_rules, place(LevelRule, document, loc, draft.errors))
-        else:
-            _keep(draft.silence_rules, place(SilenceRule, document, loc, draft.errors))
-
-
-def _keep(into: list[Placed[M]], placed: Placed[M] | None) -> None:
-    if placed is not None:
-        into.append(placed)
+            continue
+        placed = place(model, document, loc, draft.errors)
+        if placed is not None:
+            draft.rules.append(placed)

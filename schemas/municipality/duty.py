@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from schemas.events.base import on_one_line
 from schemas.municipality.base import (
+    AboveNormal,
     KnownChannel,
     KnownHazard,
     KnownIncidentKind,
@@ -61,7 +62,7 @@ class PlannedTask(Written):
 class LevelPlan(Written):
     """What is done inside the town hall from ``level`` on, until a higher plan takes over."""
 
-    level: Annotated[Level, Field(ge=1)]
+    level: AboveNormal
     roster: Slug
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=50)]
     tasks: tuple[PlannedTask, ...] = ()
@@ -76,7 +77,7 @@ class WarningPlan(Written):
         auto_renew_before_min: Minutes before the end at which it renews itself if nobody answered.
     """
 
-    from_level: Annotated[Level, Field(ge=1)] = Level.ACT
+    from_level: AboveNormal = Level.ACT
     template: Slug
     valid_hours: Annotated[float, Field(gt=0, le=72)]
     renew_before_min: Annotated[int, Field(ge=1)] = 30

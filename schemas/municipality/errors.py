@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class FolderError:
-    """One fault; printed ``file:line: field: reason``."""
+    """One fault; printed ``file:line: field: reason``.
+
+    ``is_warning``: the folder can be used all the same, and somebody should look whether it is meant so.
+    """
 
     file: str
     line: int
     field: str
     reason: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field}: {self.reason}"
+        warning = "warning: " if self.is_warning else ""
+        return f"{self.file}:{self.line}: {self.field}: {warning}{self.reason}"
 
 
 class FolderErrors(ValueError):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
-from collections.abc import Mapping
 from typing import Final
 
-from schemas.municipality.document import Document, Loc
+from schemas.municipality.document import Document, Loc, pointer
 from schemas.municipality.errors import FolderError, FolderErrors
+from schemas.municipality.json_lines import lines_of_json
 from schemas.municipality.yaml_file import yaml_document
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-MAX_YAML_BYTES: Final = 2 * 1024 * 1024
+MAX_YAML_CHARS: Final = 2 * 1024 * 1024
 MAX_ROWS: Final = 200_000
 _BOM: Final = "\ufeff"
 
@@ -31,18 +32,34 @@ def document_of(file: str, raw: bytes) -> Document:
         return csv_document(file, text)
     if file.endswith((".json", ".geojson")) or text.lstrip()[:1] == "{":
         return json_document(file, text)
-    if len(raw) > MAX_YAML_BYTES:
-        raise _unreadable(file, f"is {len(raw)} bytes long; at most {MAX_YAML_BYTES} of YAML are read")
-    return yaml_document(file, text)
+    return _yaml(file, text)
 
 
 def json_document(file: str, text: str) -> Document:
-    """Read JSON, which is YAML as well: the slow reader is asked only where something is wrong."""
+    """Read JSON; a name that stands twice is among its ``faults``.
+
+    Raises:
+        FolderErrors: It is not JSON, and not YAML either where the file may be.
+    """
     try:
-        content = json.loads(text, object_pairs_hook=_without_twins)
-    except (json.JSONDecodeError, _Twins, RecursionError, ValueError):
-        return yaml_document(file, _as_yaml(text))
-    return Document(file, content, lambda: _lines(file, text))
+        content, has_twins = _parsed(text)
+    except json.JSONDecodeError as err:
+        if not file.endswith((".json", ".geojson")):
+            return _yaml(file, text)
+        reason = f"is not JSON: {err.msg[:1].lower()}{err.msg[1:]}"
+        raise FolderErrors([FolderError(file, err.lineno, "json", reason)]) from err
+    except RecursionError as err:
+        raise FolderErrors([FolderError(file, 1, "json", "is nested too deeply")]) from err
+    except ValueError as err:
+        raise FolderErrors([FolderError(file, 1, "json", "holds a number that is too long")]) from err
+    if not has_twins:
+        return Document(file, content, lambda: lines_of_json(text)[0])
+    lines, twins = lines_of_json(text)
+    faults = (
+        FolderError(file, line, pointer(loc), f"stands twice; first on line {lines[loc]}")
+        for loc, line in twins
+    )
+    return Document(file, content, lambda: lines, faults=tuple(faults))
 
 
 def csv_document(file: str, text: str) -> Document:
@@ -95,35 +112,35 @@ class _Table:
         self.faults.append(FolderError(self.file, line, field, reason))
 
 
-class _Twins(Exception):
-    pass
+def _parsed(text: str) -> tuple[object, bool]:
+    """Return the content, and whether a name stands twice in any object of it."""
+    twins = False
+
+    def of_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal twins
+        read = dict(pairs)
+        twins = twins or len(read) != len(pairs)
+        return read
+
+    content = json.loads(text, object_pairs_hook=of_pairs)
+    return content, twins
 
 
-def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise _Twins
-    return read
-
-
-def _lines(file: str, text: str) -> Mapping[Loc, int]:
-    try:
-        return yaml_document(file, _as_yaml(text)).lines
-    except FolderErrors:
-        return {(): 1}
-
-
-def _as_yaml(text: str) -> str:
-    """Return JSON as YAML reads it: a tab can stand only between JSON's tokens, and YAML wants blanks."""
-    return text.replace("\t", " ")
+def _yaml(file: str, text: str) -> Document:
+    if len(text) > MAX_YAML_CHARS:
+        raise _unreadable(file, f"is {len(text)} characters long; at most {MAX_YAML_CHARS} of YAML are read")
+    return yaml_document(file, text)
 
 
 def _text(file: str, raw: bytes) -> str:
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise _unreadable(file, "is UTF-16; save it as UTF-8")
     try:
         return raw.decode().removeprefix(_BOM)
     except UnicodeDecodeError as err:
         line = raw.count(b"\n", 0, err.start) + 1
-        raise FolderErrors([FolderError(file, line, "file", "is not UTF-8")]) from err
+        reason = f"is not UTF-8: byte 0x{raw[err.start]:02x}; save it as UTF-8"
+        raise FolderErrors([FolderError(file, line, "file", reason)]) from err
 
 
 def _unreadable(file: str, reason: str) -> FolderErrors:

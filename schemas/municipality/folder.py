@@ -9,15 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from schemas.municipality.check import check_draft
+from schemas.municipality.check import check_draft, remark_draft
+from schemas.municipality.datum import as_it_holds
 from schemas.municipality.document import Placed, place
-from schemas.municipality.draft import read_draft
+from schemas.municipality.draft import Draft, read_draft
 from schemas.municipality.duty import Person, Protocols, Resident, Roster
 from schemas.municipality.errors import FolderError, FolderErrors
 from schemas.municipality.files import document_of
 from schemas.municipality.places import Refuge, Sensor, Zone
 from schemas.municipality.profile import Profile
-from schemas.municipality.rulebook import LevelRule, Rulebook, SilenceRule
+from schemas.municipality.rulebook import Rulebook
 from schemas.municipality.town import Legal, Operator, Town, public_key
 
 
@@ -26,6 +27,7 @@ class Municipality:
     """All that a town has written down.
 
     Attributes:
+        rulebook: Each row with the dates between which it decides: see ``datum.py``.
         folder_hash: SHA-256 of the files that carry authority; what ``municipality.activated`` publishes.
         rulebook_version: First 12 hexadecimal digits of the SHA-256 of ``rulebook.yaml``.
     """
@@ -98,20 +100,18 @@ def load_folder(
         FolderErrors: Every fault, each with file, line, field and reason.
     """
     draft = read_draft(path, rulebook=rulebook)
-    errors = check_draft(draft, environment)
-    operators = tuple(_with_key(placed, keys_dir, errors) for placed in draft.operators)
+    operators, errors = _checked(draft, keys_dir, environment)
     if errors or draft.town is None or draft.legal is None:
         raise FolderErrors(sorted(errors))
-    rules: list[Placed[LevelRule] | Placed[SilenceRule]] = [*draft.level_rules, *draft.silence_rules]
-    rules.sort(key=lambda placed: int(placed.loc[-1]))
+    sensors = {placed.value.sensor_id: placed.value for placed in draft.sensors}
     return Municipality(
         town=draft.town.value,
         legal=draft.legal.value,
         operators=operators,
         zones=tuple(placed.value.zone() for placed in draft.zones),
         refuges=tuple(placed.value.refuge() for placed in draft.refuges),
-        sensors=tuple(placed.value for placed in draft.sensors),
-        rulebook=Rulebook(rules=tuple(placed.value for placed in rules)),
+        sensors=tuple(sensors.values()),
+        rulebook=Rulebook(rules=tuple(as_it_holds(placed.value, sensors) for placed in draft.rules)),
         protocols=Protocols(protocols=tuple(placed.value for placed in draft.protocols)),
         directory=tuple(placed.value for placed in draft.directory),
         rosters=tuple(placed.value for placed in draft.rosters),
@@ -120,6 +120,19 @@ def load_folder(
         folder_hash=draft.folder_hash(),
         rulebook_version=draft.rulebook_version(),
     )
+
+
+def review_folder(
+    path: Path,
+    *,
+    keys_dir: Path | None = None,
+    environment: str = "development",
+    rulebook: Path | None = None,
+) -> tuple[FolderError, ...]:
+    """Return every fault of a folder, or what somebody should look at where there is none."""
+    draft = read_draft(path, rulebook=rulebook)
+    _, errors = _checked(draft, keys_dir, environment)
+    return tuple(sorted(errors or remark_draft(draft)))
 
 
 def load_all(
@@ -161,6 +174,13 @@ def load_profile(path: Path) -> Profile:
     if errors or placed is None:
         raise FolderErrors(errors)
     return placed.value
+
+
+def _checked(
+    draft: Draft, keys_dir: Path | None, environment: str
+) -> tuple[tuple[Operator, ...], set[FolderError]]:
+    errors = check_draft(draft, environment)
+    return tuple(_with_key(placed, keys_dir, errors) for placed in draft.operators), errors
 
 
 def _with_key(placed: Placed[Operator], keys_dir: Path | None, errors: set[FolderError]) -> Operator:

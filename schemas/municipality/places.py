@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.municipality.base import KnownProperty, Line, Slug, Written
+from schemas.municipality.base import KnownProperty, Line, Slug, When, Written
 from schemas.vocabulary import Property
 
 CANONICAL_UNIT: Final[dict[Property, str]] = {
@@ -81,6 +81,8 @@ class Sensor(Written):
         site: Mast, bridge or roof; sensors of one site share its fate, and are one source.
         unit: The canonical unit of the property; what the network sends is converted on the way in.
         datum: What zero stands for. A threshold of another datum is another threshold.
+        datum_since: When the sensor began to measure from it. A rule of another zero holds only until then,
+            one of this zero only from then on.
         min_plausible, max_plausible: Outside of it a value is kept as ``suspect`` and decides nothing.
         expected_every_s: The rhythm in which it reports.
         upstream_of: The sensor that the water reaches next, ``travel_min`` later.
@@ -101,3 +103,4 @@ class Sensor(Written):
     upstream_of: Slug | None = None
     travel_min: Annotated[int | None, Field(ge=0)] = None
     network: Annotated[str, Field(max_length=64)] = ""
+    datum_since: When | None = None

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from schemas.events.base import Moment
-from schemas.municipality.base import KnownHazard, Language, Line, Phone, Slug, Written
+from schemas.municipality.base import AboveNormal, KnownHazard, Language, Line, Phone, Slug, When, Written
 from schemas.vocabulary import Level
 
 PUBLIC_KEY_BYTES = 32
@@ -102,11 +101,11 @@ class SafeRelease(Written):
 
     resolution: Line
     hazard: KnownHazard
-    min_level: Level = Level.ACT
+    min_level: AboveNormal = Level.ACT
     min_sources: Annotated[int, Field(ge=1)] = 2
     zones: tuple[Slug, ...] = ()
-    valid_from: Moment
-    valid_to: Moment
+    valid_from: When
+    valid_to: When
     signed_by: Line
     after_s: Annotated[int, Field(ge=0, le=86_400)] = 180
 
@@ -160,8 +159,8 @@ class Operator(Written):
     person_id: Slug
     public_key: PublicKey | None = None
     public_key_file: Annotated[str | None, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*\.pub$")] = None
-    valid_from: Moment
-    valid_to: Moment | None = None
+    valid_from: When
+    valid_to: When | None = None
 
     def in_office(self, at: datetime) -> bool:
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)

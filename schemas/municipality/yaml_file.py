@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import io
-from typing import Final
+import re
+from typing import Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from schemas.municipality.document import Document, Loc, pointer
+from schemas.municipality.document import MAX_VALUE_CHARS, Document, Loc, pointer
 from schemas.municipality.errors import FolderError, FolderErrors
 
 MAX_DEPTH: Final = 30
 _TAG: Final = "tag:yaml.org,2002:"
 _INFINITE: Final = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _TRUE: Final = ("true", "True", "TRUE")
+MAX_NODES: Final = 250_000
+"""More than a YAML file of the size that is read holds in earnest; they take ten seconds."""
+# YAML 1.1 reads these as true and false, or in base sixty; YAML 1.2 and we as text.
+_TWO_MEANINGS: Final = re.compile(r"yes|no|on|off|[-+]?[1-9][0-9]*(:[0-5]?[0-9])+", re.IGNORECASE)
+_NUMBER: Final = re.compile(
+    r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?"
+)
 
 
 def yaml_document(file: str, text: str) -> Document:
@@ -32,7 +41,9 @@ def yaml_document(file: str, text: str) -> Document:
 
 def _compose(file: str, text: str) -> Node | None:
     try:
-        return YAML(typ="rt", pure=True).compose(io.StringIO(text))  # type: ignore[no-any-return] # untyped
+        reader = YAML(typ="rt", pure=True)
+        reader.Composer = _BoundedComposer
+        return reader.compose(io.StringIO(text))  # type: ignore[no-any-return] # untyped
     except MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
         line = 1 if mark is None else mark.line + 1
@@ -43,6 +54,19 @@ def _compose(file: str, text: str) -> Node | None:
         raise FolderErrors([FolderError(file, 1, "yaml", f"is not YAML 1.2: {first}")]) from err
     except RecursionError as err:
         raise FolderErrors([FolderError(file, 1, "yaml", "is nested too deeply")]) from err
+
+
+class _BoundedComposer(Composer):
+    """Gives up on a file of too many values before it costs minutes and gigabytes."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # Any: as the library has it
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            mark = self.parser.peek_event().start_mark
+            raise MarkedYAMLError(problem=f"more than {MAX_NODES} values", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 class _Walk:
@@ -65,7 +89,9 @@ class _Walk:
             return self._mapping(node, loc)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*loc, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, loc)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, loc)
+        return self._wrong(node, loc, "is nothing that can be read")
 
     def _mapping(self, node: MappingNode, loc: Loc) -> dict[str, object]:
         read: dict[str, object] = {}
@@ -81,28 +107,40 @@ class _Walk:
             read[name] = self.value(item, (*loc, name))
         return read
 
-    def _scalar(self, node: Node, loc: Loc) -> object:
+    def _scalar(self, node: ScalarNode, loc: Loc) -> object:
         kind, text = str(node.tag or "").removeprefix(_TAG), str(node.value)
         if kind == "null":
             return None
         if kind == "bool":
             return text in _TRUE
-        if kind == "int":
-            return self._int(node, text, loc)
-        if kind == "float":
-            return float(_INFINITE.get(text.lower(), text.replace("_", "")))
+        if kind in ("int", "float"):
+            return self._number(node, kind, text, loc)
         if kind in ("str", "timestamp"):
+            if not node.style and _TWO_MEANINGS.fullmatch(text):
+                return self._wrong(
+                    node, loc, f"{text} means something else to other readers: put it in quotes"
+                )
             return text
         return self._wrong(node, loc, f"has the tag {node.tag}; only plain values are read")
 
-    def _int(self, node: Node, text: str, loc: Loc) -> object:
-        bare = text.replace("_", "")
+    def _number(self, node: Node, kind: str, text: str, loc: Loc) -> object:
+        if text.lower() in _INFINITE:
+            return float(_INFINITE[text.lower()])
+        if not _NUMBER.fullmatch(text):
+            reason = (
+                f"{_shortened(text)} is not a plain decimal number: no zero in front, no _, no other base"
+            )
+            return self._wrong(node, loc, reason)
         try:
-            return int(bare, 0) if bare.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(bare)
+            return int(text) if kind == "int" else float(text)
         except ValueError:
-            return self._wrong(node, loc, "is not a number that can be read")
+            return self._wrong(node, loc, "is not a number that can be read: it is too long")
 
     def _wrong(self, node: Node, loc: Loc, reason: str) -> object:
         """Note what is wrong; the part itself reads as nothing."""
         self.errors.append(FolderError(self.file, node.start_mark.line + 1, pointer(loc), reason))
         return None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"

@@ -101,7 +101,7 @@ def test_untouched_copy_keeps_every_promise(copy: Path) -> None:
         ("events/tasks.py", "max_length=300", "max_length=200", "#/title: maxLength was 300, is 200"),
         ("events/tasks.py", "    title: Annotated[str, Field(max_length=300)]", "    title: int", "#/title"),
         ("vocabulary.py", '    REACH_BLOCK = "reach_block"\n', "", "no longer takes the word 'reach_block'"),
-        ("municipality/rulebook.py", "    clear_below: float\n", "", "clear_below: the field was removed"),
+        ("municipality/rules/level.py", "    clear_below: float\n", "", "clear_below: the field was removed"),
         (
             "topics.py",
             'key="incident id",\n    partitions=6',

@@ -64,7 +64,7 @@ RULES = [
         "raise_at: 3.60",
         "raise_at: " + "9" * 400,
         "rules[1].levels[3].raise_at",
-        "valid number",
+        "finite number",
     ),
     ("5000 digits", "raise_at: 3.60", "raise_at: " + "9" * 5000, "rules[1].levels[3].raise_at", "number"),
     (
@@ -517,7 +517,7 @@ def test_all_faults_are_said_at_once(ejemplo: Path) -> None:
         ("rules: []\n---\nrules: []\n", 2, "is not YAML 1.2"),
         ("", 1, "must be a list of 1 to"),
         ("- 1\n", 1, "must be a list of 1 to"),
-        ("rules:\n  - 7\n", 2, "expected one of: level"),
+        ("rules:\n  - 7\n", 2, "must be a rule"),
         ("rules: " + "[" * 40 + "]" * 40, 1, "nested deeper"),
         ("rules: " + "[" * 5000 + "]" * 5000, 1, "nested too deeply"),
         ("{" * 5000, 1, "is not YAML 1.2|nested too deeply"),
@@ -537,13 +537,15 @@ def test_file_that_is_not_utf8_is_refused(ejemplo: Path) -> None:
     """The line of the first wrong byte is named."""
     (ejemplo / "directory.csv").write_bytes(b"person_id,name\nana,\xff\n")
     errors = [error for error in check_folder(ejemplo) if error.file.endswith("directory.csv")]
-    assert [(2, "is not UTF-8")] == [(error.line, error.reason) for error in errors]
+    assert [(2, "is not UTF-8: byte 0xff; save it as UTF-8")] == [
+        (error.line, error.reason) for error in errors
+    ]
 
 
 def test_file_that_is_too_large_is_refused(ejemplo: Path) -> None:
     """A rulebook of megabytes is not read."""
     (ejemplo / "rulebook.yaml").write_text("# " + "x" * 3_000_000, encoding="utf-8")
-    assert "at most" in found(ejemplo, "file", "bytes long").reason
+    assert "at most" in found(ejemplo, "file", "characters long").reason
 
 
 def test_missing_file_is_named(ejemplo: Path) -> None:
