@@ -64,7 +64,7 @@ async def keep_house(spool: Spool, health: Health) -> None:
             health.beat("spool")
         except sqlite3.Error as err:  # no beat: the process is replaced if this goes on
             health.fail("spool", f"cannot be written: {type(err).__name__}")
-            log.exception("door.spool_failed", error=type(err).__name__)
+            log.warning("door.spool_failed", error=type(err).__name__)
         else:
             health.clear("spool")
         await asyncio.sleep(HOUSEKEEPING_S)

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.vocabulary import MessageState
 from services.notify.inbound.writers import ANY_TOWN, find_writer, town_of, towns_of
-from services.notify.outbound import audit, callback_token, link_token
+from services.notify.outbound import audit, callback_token, incidents, link_token
 from services.notify.outbound.callback_token import PARAMETER, Subject, TokenError
 from services.notify.outbound.deliveries import Deliveries
 from services.notify.outbound.link_token import Link, LinkError
@@ -272,9 +272,12 @@ class Resolver:
     async def _keypress(self, conn: AsyncConnection, row: Any, subject: Subject, form: Form) -> str:
         d, now = delivery.c, self._store.clock.now()
         town, message_id = subject.municipality, subject.message_id
-        known = sa.select(d.message_id).where(d.municipality == town, d.message_id == message_id)
-        if (await conn.execute(known)).first() is None:
+        known = sa.select(d.incident_id).where(d.municipality == town, d.message_id == message_id)
+        about = (await conn.execute(known)).first()
+        if about is None:
             return Heard.UNKNOWN_MESSAGE.value
+        # The incident before the message, as everywhere: two that wait for each other end in neither.
+        await incidents.lock(conn, town, [about.incident_id])
         times: dict[str, Any] = {"answered_at": now, "delivered_at": sa.func.coalesce(d.delivered_at, now)}
         await self._store.move(conn, town, [message_id], MessageState.ANSWERED, **times)
         await self._on_keypress(
