@@ -19,6 +19,7 @@ class Sample:
     """One look at one process. ``log_bytes`` were written since the look before.
 
     Attributes:
+        descriptors: All but those of ``connections``, which are established ones of TCP.
         pid: Another pid is another process, whose memory says nothing of the one before.
         outbox_s: Age of the oldest unpublished row, in seconds of the town's clock; of a service.
     """
@@ -28,6 +29,7 @@ class Sample:
     pid: int
     rss_mb: float
     descriptors: int
+    connections: int
     log_bytes: int
     outbox_s: float | None
 
@@ -44,6 +46,8 @@ class Bound:
 BOUNDS: Mapping[str, Bound] = {
     "rss_mb": Bound(10.0, 0.10),
     "descriptors": Bound(5.0, 0.10),
+    # The pool of connections to the carrier, full or empty as there is much or little to say.
+    "connections": Bound(64.0, 0.0),
     "log_bytes": Bound(50_000.0, 1.0),
     "outbox_s": Bound(30.0, 0.0),
 }

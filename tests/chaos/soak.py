@@ -138,12 +138,14 @@ class Looker:
         for info in self._scene.stack.info():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process = psutil.Process(info.pid)
+                connections = _connections(process)
                 yield Sample(
                     at_s=at_s,
                     process=info.name,
                     pid=info.pid,
                     rss_mb=process.memory_info().rss / 2**20,
-                    descriptors=process.num_fds(),
+                    descriptors=process.num_fds() - connections,
+                    connections=connections,
                     log_bytes=self._logged(info.name, info.log),
                     outbox_s=self._outbox_s(info.name),
                 )
@@ -161,6 +163,10 @@ class Looker:
         except MunicipioError:
             return None
         return max((age for age in ages.values() if age is not None), default=0.0)
+
+
+def _connections(process: psutil.Process) -> int:
+    return sum(each.status == psutil.CONN_ESTABLISHED for each in process.net_connections("tcp"))
 
 
 async def _trouble(scene: Scene) -> Outcome:

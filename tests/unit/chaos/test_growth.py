@@ -10,7 +10,7 @@ from tests.chaos.growth import Sample, TooFewSamples, growths, slope
 
 
 def samples(rss_mb: list[float]) -> list[Sample]:
-    return [Sample(10.0 * n, "notify", 7, mb, 30, 1000, 0.5) for n, mb in enumerate(rss_mb)]
+    return [Sample(10.0 * n, "notify", 7, mb, 30, 8, 1000, 0.5) for n, mb in enumerate(rss_mb)]
 
 
 def too_much(seen: list[Sample], since_s: float = 0.0) -> list[str]:
@@ -43,6 +43,7 @@ def test_only_the_second_half_counts() -> None:
     ("measure", "each"),
     [
         pytest.param("descriptors", 3, id="descriptors"),
+        pytest.param("connections", 8, id="connections"),
         pytest.param("log_bytes", 20_000, id="log volume"),
         pytest.param("outbox_s", 10.0, id="age of the outbox"),
     ],
@@ -57,7 +58,7 @@ def test_too_few_looks_say_nothing() -> None:
     """Neither does a process that was started again between two looks, nor no process at all."""
     with pytest.raises(TooFewSamples, match="5 times"):
         growths(samples([80.0] * 5), 0)
-    again = [*samples([80.0] * 5), Sample(50.0, "notify", 8, 80.0, 30, 0, 0.0)]
+    again = [*samples([80.0] * 5), Sample(50.0, "notify", 8, 80.0, 30, 8, 0, 0.0)]
     with pytest.raises(TooFewSamples, match="started again"):
         growths(again, 0)
     with pytest.raises(TooFewSamples, match="no process"):
