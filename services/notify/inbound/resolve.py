@@ -39,6 +39,7 @@ STATUS: Final = "message-status"
 FAILED: Final = "failed: "
 LINK: Final = "link"
 Form = Mapping[str, Sequence[str]]
+Held = dict[tuple[str, str], Any]
 
 
 class OnReply(Protocol):
@@ -218,13 +219,20 @@ class Resolver:
         async with self._db.transaction() as conn, self._store.events.packed(conn):
             done: dict[tuple[str, str], list[str]] = defaultdict(list)
             rows = (await conn.execute(mine)).all()
+            held = await self._told_of(conn, rows)
             for row in rows:
-                done[row.municipality, await self._one(conn, row)].append(row.id)
+                done[row.municipality, await self._one(conn, row, held)].append(row.id)
             for (town, outcome), ids in done.items():
                 await self._done(conn, town, ids, outcome)
         return len(rows)
 
-    async def _one(self, conn: AsyncConnection, row: Any) -> str:
+    async def _told_of(self, conn: AsyncConnection, rows: Sequence[Any]) -> Held:
+        """Return the messages that statuses of a batch speak of, read at once."""
+        subjects = [self._subject(row.url) for row in rows if row.kind == STATUS]
+        keys = {(each.municipality, each.message_id) for each in subjects if each is not None}
+        return await self._outcomes.about(conn, keys) if len(keys) > 1 else {}
+
+    async def _one(self, conn: AsyncConnection, row: Any, held: Held) -> str:
         form: Form = json.loads(self._cipher.open(row.params_enc))
         if row.kind == "message-in":
             return await self._reply(conn, row, form)
@@ -234,7 +242,9 @@ class Resolver:
         if subject is None:
             return "unknown_token"
         if row.kind == STATUS:
-            return (await self._outcomes.hear(conn, _status(subject, form))).value
+            # A message's second status must see what the first one made of it.
+            message = held.pop((subject.municipality, subject.message_id), None)
+            return (await self._outcomes.hear(conn, _status(subject, form), message)).value
         return await self._keypress(conn, row, subject, form)
 
     async def _reply(self, conn: AsyncConnection, row: Any, form: Form) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -121,15 +121,26 @@ class Outcomes:
             await conn.execute(sa.update(delivery).where(*_latest(sent)).values(quiet))
         return changed
 
-    async def hear(self, conn: AsyncConnection, status: Status) -> Heard:
-        """Apply a status; of what we cannot use the caller keeps a trace."""
+    async def about(
+        self, conn: AsyncConnection, messages: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Any]:
+        """Return the rows of messages (town, id) that statuses speak of, locked in one order."""
         d = delivery.c
-        found = await conn.execute(
+        rows = await conn.execute(
             sa.select(delivery)
-            .where(d.municipality == status.municipality, d.message_id == status.message_id)
+            .where(sa.tuple_(d.municipality, d.message_id).in_(messages))
+            .order_by(d.municipality, d.message_id)
             .with_for_update()
         )
-        row = found.one_or_none()
+        return {(row.municipality, row.message_id): row for row in rows}
+
+    async def hear(self, conn: AsyncConnection, status: Status, row: Any = None) -> Heard:
+        """Apply a status; of what we cannot use the caller keeps a trace.
+
+        ``row`` is the message's as it stands now, where the caller has it from ``about``.
+        """
+        key = (status.municipality, status.message_id)
+        row = row or (await self.about(conn, [key])).get(key)
         if row is None:
             return Heard.UNKNOWN_MESSAGE
         state = self._meaning(status)
