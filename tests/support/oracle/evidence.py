@@ -83,7 +83,9 @@ class Delivery:
         """Return what two deliveries share when one is a duplicate of the other."""
         row = self.row
         if row and row.get("purpose") != "reply":
-            parts = (row.get(name) for name in ("incident_id", "purpose", "version", "round"))
+            # An incident that rises after its warning was lifted has a second one, versions from 1 on.
+            named = ("incident_id", "warning_id", "purpose", "version", "round")
+            parts = (row.get(name) for name in named)
             # A warning is one text per version whatever it says; two pages of one round may say two things.
             words = "" if row.get("purpose") in TO_RESIDENTS else self.text
             return (self.phone, self.channel, *(str(part) for part in parts), words)

@@ -119,6 +119,17 @@ def test_next_round_is_no_duplicate(told: dict[str, Any], town: Town) -> None:
     assert counts(judged(told, town)) == {}
 
 
+@pytest.mark.parametrize(("warning_id", "copies"), [("w1", {"duplicates": 1}), ("w2", {})])
+def test_a_second_warning_counts_its_own_versions(
+    told: dict[str, Any], town: Town, warning_id: str, copies: dict[str, int]
+) -> None:
+    """The river rose again after a lift: another warning about the same incident, again version 1."""
+    resident = RESIDENTS[0]
+    told["notify"]["messages"].append(row("w9", resident, "warning") | {"warning_id": warning_id})
+    told["ledger"].append(sms("SM9", town.residents[resident], TEXT, "w9"))
+    assert counts(judged(told, town)) == copies
+
+
 def test_text_to_another_zone_is_unexpected(told: dict[str, Any], town: Town) -> None:
     """A resident of a zone that was never warned got a text."""
     told["ledger"].append(sms("SM9", town.residents["z-002-r1"], TEXT, "w.other"))
