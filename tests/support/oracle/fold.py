@@ -8,13 +8,15 @@ did, for the highest lower row that was not left.
 
 from __future__ import annotations
 
-import hashlib
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
+
+import xxhash
 
 from tests.support.oracle.folder import LevelRule, SilenceRule
 
@@ -108,8 +110,8 @@ def distinct(log: Iterable[Reading]) -> list[Reading]:
 def digests(log: Iterable[Reading]) -> dict[str, dict[str, int]]:
     """Return per sensor the count and the order-independent digest of the distinct readings.
 
-    The digest is the sum modulo 2**64 of BLAKE2b with 8 bytes, big-endian, over
-    ``sensor_id|property|microseconds since 1970|repr(value)``.
+    The digest is the sum modulo 2**64 of XXH3 with 64 bits over two little-endian doubles, the seconds
+    since 1970 and the value, seeded with XXH3 over ``sensor_id|property``.
     """
     told: dict[str, dict[str, int]] = defaultdict(lambda: {"count": 0, "digest": 0})
     for reading in distinct(log):
@@ -120,9 +122,9 @@ def digests(log: Iterable[Reading]) -> dict[str, dict[str, int]]:
 
 
 def digest(reading: Reading) -> int:
-    microseconds = (reading.observed_at - EPOCH) // timedelta(microseconds=1)
-    said = f"{reading.sensor_id}|{reading.measures}|{microseconds}|{reading.value!r}"
-    return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "big")
+    seconds = (reading.observed_at - EPOCH).total_seconds()
+    seed = xxhash.xxh3_64(f"{reading.sensor_id}|{reading.measures}".encode()).intdigest()
+    return xxhash.xxh3_64(struct.pack("<dd", seconds, reading.value), seed=seed).intdigest()
 
 
 def verdicts(log: Sequence[Reading], rules: Sequence[LevelRule]) -> list[Verdict]:
