@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from services.runtime.lean import without_rich
+
 
 def main(words: list[str]) -> None:
     """Run what the words name. The door loads none of the service: it has to be there first."""
+    without_rich()
     if words == ["door"]:
         from services.notify.inbound import door_process
 
