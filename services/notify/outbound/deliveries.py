@@ -46,6 +46,7 @@ class Claimed:
         segments: What it takes out of the sender's rate; a call takes one.
         leased_at: Real time of the claim of its latest attempt.
         is_withdrawn: It was taken back while it was on its way: it must not go out again.
+        maybe_duplicate: An earlier try may have arrived, although nobody has said so.
     """
 
     municipality: str
@@ -65,6 +66,7 @@ class Claimed:
     sending_at: datetime | None
     leased_at: datetime | None
     is_withdrawn: bool = False
+    maybe_duplicate: bool = False
 
     def __repr__(self) -> str:
         """Name the message, never the number or the words."""
@@ -379,4 +381,5 @@ class Deliveries:
             sending_at=row.sending_at,
             leased_at=leased_at,
             is_withdrawn=row.withdrawn_at is not None,
+            maybe_duplicate=row.maybe_duplicate,
         )

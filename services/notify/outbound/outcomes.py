@@ -29,6 +29,8 @@ from services.notify.tables import delivery
 S = MessageState
 
 SENDER_REST_S = 30.0
+# A list that did not show the first try may lag behind: a third copy waits longer than the second.
+IN_DOUBT_AGAIN = 3
 
 
 class Heard(StrEnum):
@@ -96,7 +98,8 @@ class Outcomes:
             case NotSent():
                 return await self._again(conn, sent, None)
             case Unknown():
-                at = self._in(self._unresolved_after_s)
+                longer = IN_DOUBT_AGAIN if sent.maybe_duplicate else 1
+                at = self._in(self._unresolved_after_s * longer)
                 return await self._move(conn, sent, S.UNRESOLVED, only_from={S.SENDING}, next_attempt_at=at)
             case Refused(code, status):
                 return await self._refused(conn, sent, code, status)

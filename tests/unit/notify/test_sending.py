@@ -137,6 +137,26 @@ async def test_a_list_that_does_not_answer_is_asked_again_then_sending_wins(town
     assert len(town.carrier.left) == 1
 
 
+async def test_a_third_copy_waits_longer_than_a_second(town):
+    """A list that lags behind makes a copy each time it is believed."""
+    town.carrier.script = [lambda _: Unknown("HTTP 500")] * 2
+    await town.plan()
+    await town.sender.turn()
+    town.wait(20)
+    await town.sender.turn()
+    await town.sender.turn()
+    assert (await town.row()).attempt == 2
+    town.wait(59)
+    await town.sender.turn()
+    await town.sender.turn()
+    assert (await town.row()).attempt == 2
+    town.wait(1)
+    await town.sender.turn()
+    await town.sender.turn()
+    row = await town.row()
+    assert (row.state, row.attempt, row.maybe_duplicate) == (S.ACCEPTED, 3, True)
+
+
 async def test_two_unknown_messages_with_the_same_words_do_not_share_one_copy(town):
     """One of two equal texts arrived: one row gets its sid, the other goes out again."""
     arrived = []
