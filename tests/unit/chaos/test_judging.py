@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.campaign import Order, Outcome, Scene, Trial
+from tests.chaos.campaign import Order, Outcome, Scene, Trial, excused_s
 from tests.chaos.judging import Run, judge
+from tests.chaos.script import script
 from tests.support.oracle import Evidence, read_town
 from tests.support.towns import write_town
 from tests.unit.oracle.toy import run_of
@@ -82,3 +84,23 @@ def test_decisions_that_never_went_out(run: Run) -> None:
     """Where people were to correct and lift, it has to have happened."""
     wanted = ["no renewal went out", "no correction went out", "no lift went out"]
     assert wanted == broken(run, replace(TRIAL, with_decisions=True))
+
+
+@pytest.mark.parametrize(
+    ("away_s", "recovered_s", "excused"),
+    [(0.0, [3.5, 15.0], 0.0), (0.0, [], 0.0), (0.0, [3.5, 25.0], 5.0), (20.0, [10.0], 10.0)],
+    ids=["a death within the margin", "nothing happened", "a long death", "an outage and the return"],
+)
+def test_only_the_fault_itself_excuses_a_late_renewal(
+    away_s: float, recovered_s: list[float], excused: float
+) -> None:
+    """Twenty real seconds lie between a renewal by rule and the end of its warning."""
+    trial = replace(TRIAL, away_s={"ci": away_s})
+    assert excused == excused_s(trial, "ci", Outcome(recovered_s=recovered_s))
+
+
+def test_nobody_dies_twice_before_everybody_has_died() -> None:
+    """Six deaths among five processes: one of them dies twice, in the middle of the load."""
+    told = script(1, ["g-001"], 50, ["a", "b", "c", "d", "e"], 6)
+    assert [1, 1, 1, 1, 2] == sorted(Counter(kill.process for kill in told.kills).values())
+    assert all(0 < kill.at < 1 for kill in told.kills)
