@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
-import asyncpg
 from sqlalchemy import exc
 
 from services.runtime.errors import DatabaseBusy, DatabaseDown, DatabaseFull, Retriable
@@ -33,7 +33,7 @@ def _of_driver(error: BaseException) -> Retriable | None:
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return _of_sqlstate(state)
-    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError):
+    if isinstance(error, OSError | TimeoutError) or _is_interface_error(error):
         return DatabaseDown(f"the database does not answer ({type(error).__name__})")
     said = str(error).lower()
     if any(words in said for words in _SQLITE_BUSY):
@@ -43,6 +43,12 @@ def _of_driver(error: BaseException) -> Retriable | None:
     if any(words in said for words in _SQLITE_DOWN):
         return DatabaseDown("the SQLite file cannot be opened")
     return None
+
+
+def _is_interface_error(error: BaseException) -> bool:
+    """Say so by its name: a process on SQLite does not load the other driver, two megabytes."""
+    kinds = ((each.__module__.partition(".")[0], each.__name__) for each in type(error).__mro__)
+    return ("asyncpg", "InterfaceError") in kinds
 
 
 def _of_sqlstate(state: str) -> Retriable | None:
@@ -56,7 +62,13 @@ def _of_sqlstate(state: str) -> Retriable | None:
 
 
 _FROM_SQLITE = (exc.DBAPIError, exc.TimeoutError)
-_FROM_POSTGRESQL = (*_FROM_SQLITE, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+@cache
+def _from_postgresql() -> tuple[type[BaseException], ...]:
+    import asyncpg
+
+    return (*_FROM_SQLITE, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 @contextmanager
@@ -65,7 +77,7 @@ def translated(*, is_remote: bool) -> Iterator[None]:
 
     Only a remote database fails with ``OSError``; elsewhere that is a fault of the handler's own.
     """
-    kinds = _FROM_POSTGRESQL if is_remote else _FROM_SQLITE
+    kinds = _from_postgresql() if is_remote else _FROM_SQLITE
     try:
         yield
     except Retriable:

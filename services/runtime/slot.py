@@ -10,15 +10,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
 import structlog
 
 from services.runtime import process
 from services.runtime.database import Database
 from services.runtime.engines import KEEPALIVES
 from services.runtime.errors import AlreadyRunning
+
+if TYPE_CHECKING:
+    import asyncpg
 
 log = structlog.get_logger()
 
@@ -111,6 +113,8 @@ class _Slot:
     async def _try(self) -> bool:
         try:
             if self._connection is None:
+                import asyncpg  # Two megabytes, which a process on SQLite does without.
+
                 self._connection = await asyncpg.connect(self._dsn, timeout=5, server_settings=KEEPALIVES)
             lock = "SELECT pg_try_advisory_lock(hashtext($1), $2)"
             taken: bool = await self._connection.fetchval(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import asyncpg
-
 from services.runtime.database import Database
 
 RECONNECT_S = 2.0
@@ -20,6 +18,8 @@ async def listen(db: Database, channel: str, wake: Callable[[], None]) -> None:
     """
     if db.dialect == "sqlite":
         return
+    import asyncpg  # Two megabytes, which a process on SQLite does without.
+
     dsn = db.url.set(drivername="postgresql").render_as_string(hide_password=False)
     while True:
         try:
@@ -29,6 +29,8 @@ async def listen(db: Database, channel: str, wake: Callable[[], None]) -> None:
 
 
 async def _listen_once(dsn: str, channel: str, wake: Callable[[], None]) -> None:
+    import asyncpg
+
     connection = await asyncpg.connect(dsn, timeout=5)
     try:
         await connection.add_listener(channel, lambda *_: wake())
