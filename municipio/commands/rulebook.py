@@ -54,7 +54,7 @@ def check(
     for file in rulebooks:
         _must_be_file(file)
         reviewed = review_folder(folder, keys_dir=keys if keys.is_dir() else None, rulebook=file)
-        found.extend(each for each in reviewed if each not in found)
+        found = [*dict.fromkeys([*found, *reviewed])]
     faults = [each for each in found if not each.is_warning]
     if as_json:
         rows = [

@@ -8,12 +8,13 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.events.base import Moment
+from schemas.events.base import Moment, on_one_line
 from schemas.vocabulary import Channel, Hazard, IncidentKind, Level, Property, TaskKind, Word
 
 SLUG: Final = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 Slug = Annotated[str, Field(pattern=SLUG)]
-Line = Annotated[str, Field(min_length=1, max_length=200)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(on_one_line)]
+Mark = Annotated[str, Field(max_length=64), AfterValidator(on_one_line)]
 Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 

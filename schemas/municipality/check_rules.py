@@ -30,6 +30,7 @@ def ground_of(draft: Draft) -> Ground:
         zones={placed.value.properties.id for placed in draft.zones},
         protocols={(placed.value.hazard, placed.value.kind): placed.value for placed in draft.protocols},
         judged={hazard: tuple(sorted(sensors)) for hazard, sensors in judged.items()},
+        is_whole=draft.unread_rules == 0,
     )
 
 

@@ -39,8 +39,8 @@ _REASONS: Final = {
     "less_than_equal": "must be less than or equal to {le}",
     "too_short": "must have at least {min_length} of them",
     "too_long": "must have at most {max_length} of them",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have {min_length} characters or more",
+    "string_too_long": "must have {max_length} characters or fewer",
 }
 _FORMS: Final = {
     SLUG: "must be small letters a to z, digits, - _ or ., at most 64, a letter or a digit first",
@@ -75,9 +75,17 @@ class Document:
                 return self.lines[loc[:end]]
         return 1
 
+    @cached_property
+    def _spoiled(self) -> frozenset[str]:
+        return frozenset(fault.field for fault in self.faults)
+
+    def is_spoiled(self, loc: Loc) -> bool:
+        """Say whether the form of a part is among ``faults`` already, so that it reads as nothing."""
+        return bool(self.faults) and pointer(loc) in self._spoiled
+
     def fault(self, loc: Loc, reason: str) -> FolderError:
-        shown = loc[1:] if self.flat and len(loc) > 1 else loc
-        return FolderError(self.file, self.line(loc), pointer(shown), reason)
+        column = loc[1:] if self.flat and len(loc) > 1 else loc
+        return FolderError(self.file, self.line(loc), pointer(column), reason)
 
     def at(self, loc: Loc) -> object:
         """Return the part at ``loc``, or a value that is nothing else's."""
@@ -109,8 +117,8 @@ class Placed(Generic[T_co]):
 
 def pointer(loc: Loc) -> str:
     """Return ``("rules", 2, "levels")`` as ``rules[2].levels``."""
-    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
-    return shown.lstrip(".") or "file"
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in loc)
+    return steps.lstrip(".") or "file"
 
 
 def place(model: type[M], document: Document, loc: Loc, errors: list[FolderError]) -> Placed[M] | None:
@@ -130,6 +138,8 @@ def place(model: type[M], document: Document, loc: Loc, errors: list[FolderError
         for detail in details:
             if detail["type"] == "too_short" and detail["loc"] in inner:
                 continue  # The list is short because of its faulty items, which are named.
+            if detail["input"] is None and document.is_spoiled((*loc, *detail["loc"])):
+                continue
             errors.append(document.fault((*loc, *detail["loc"]), reason_of(detail, model)))
     except OverflowError:
         errors.append(document.fault(loc, "holds a number that is too large"))
@@ -172,15 +182,19 @@ def reason_of(detail: ErrorDetails, model: type[BaseModel]) -> str:
         reason = _REASONS[kind].format(**facts)
     else:
         reason = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{reason} (found {_shown(given)})"
+    return f"{reason} (found {shown(given)})"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as it stands in a sentence: never a whole file of it."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    text = repr(value)
+    return cut(repr(value))
+
+
+def cut(text: str) -> str:
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
 
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from schemas.municipality.document import Document, Placed, place, place_each
+from schemas.municipality.document import Document, Placed, place, place_each, shown
 from schemas.municipality.duty import Person, Protocol, Resident, Roster
 from schemas.municipality.errors import FolderError, FolderErrors
 from schemas.municipality.files import MAX_FILE_BYTES, MAX_ROWS, document_of
@@ -42,7 +42,10 @@ MAX_PROFILES: Final = 200
 
 @dataclass
 class Draft:
-    """What was read, and what was wrong so far. A part that is ``None`` or missing is in ``errors``."""
+    """What was read, and what was wrong so far. A part that is ``None`` or missing is in ``errors``.
+
+    ``unread_rules``: how many rules are written and could not be understood.
+    """
 
     folder: Path
     files: Mapping[str, bytes]
@@ -55,6 +58,7 @@ class Draft:
     refuges: list[Placed[RefugeFeature]] = field(default_factory=list)
     sensors: list[Placed[Sensor]] = field(default_factory=list)
     rules: list[Placed[Rule]] = field(default_factory=list)
+    unread_rules: int = 0
     protocols: list[Placed[Protocol]] = field(default_factory=list)
     directory: list[Placed[Person]] = field(default_factory=list)
     rosters: list[Placed[Roster]] = field(default_factory=list)
@@ -159,9 +163,16 @@ def _read_rules(draft: Draft) -> None:
         return
     draft.refuse_other_keys(document, "rules")
     rules = document.at(("rules",))
-    if not isinstance(rules, list) or not 0 < len(rules) <= MAX_ITEMS:
+    if document.is_spoiled(("rules",)):
+        return
+    if not isinstance(rules, list):
         draft.errors.append(document.fault(("rules",), f"must be a list of 1 to {MAX_ITEMS} rules"))
         return
+    if not 0 < len(rules) <= MAX_ITEMS:
+        reason = f"holds {len(rules)} rules; expected 1 to {MAX_ITEMS}"
+        draft.errors.append(document.fault(("rules",), reason))
+        return
+    draft.unread_rules = len(rules)
     for index, row in enumerate(rules):
         loc = ("rules", index)
         if not isinstance(row, dict):
@@ -170,10 +181,11 @@ def _read_rules(draft: Draft) -> None:
         kind = row.get("kind")
         model = KINDS.get(kind) if isinstance(kind, str) else None
         if model is None:
-            found = f"found {kind!r}" if "kind" in row else "it is missing"
+            found = f"found {shown(kind)}" if "kind" in row else "it is missing"
             reason = f"expected one of: {', '.join(KINDS)} ({found})"
             draft.errors.append(document.fault((*loc, "kind"), reason))
             continue
         placed = place(model, document, loc, draft.errors)
         if placed is not None:
             draft.rules.append(placed)
+            draft.unread_rules -= 1

@@ -26,7 +26,7 @@ def document_of(file: str, raw: bytes) -> Document:
         FolderErrors: It is too large, not UTF-8, or not of its form.
     """
     if len(raw) > MAX_FILE_BYTES:
-        raise _unreadable(file, f"is {len(raw)} bytes long; at most {MAX_FILE_BYTES} are read")
+        raise _unreadable(file, f"is longer than {MAX_FILE_BYTES} bytes, the most that is read")
     text = _text(file, raw)
     if file.endswith(".csv"):
         return csv_document(file, text)

@@ -26,12 +26,14 @@ class Ground:
     Attributes:
         judged: Per hazard, the sensors whose values a rule judges. A silence rule that names none watches
             these.
+        is_whole: Every rule that is written could be read: what no rule does, none was meant to do.
     """
 
     sensors: Mapping[str, Sensor]
     zones: Collection[str]
     protocols: Mapping[tuple[Hazard, IncidentKind], Protocol]
     judged: Mapping[Hazard, tuple[str, ...]]
+    is_whole: bool
 
 
 def listed(name: str, given: Sequence[str], known: Collection[str], what: str) -> Iterator[Note]:

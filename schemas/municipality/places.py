@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.municipality.base import KnownProperty, Line, Slug, When, Written
+from schemas.municipality.base import KnownProperty, Line, Mark, Slug, When, Written
 from schemas.vocabulary import Property
 
 CANONICAL_UNIT: Final[dict[Property, str]] = {
@@ -93,8 +93,8 @@ class Sensor(Written):
     site: Slug
     property: KnownProperty
     unit: Annotated[str, Field(min_length=1, max_length=16)]
-    datum: Annotated[str, Field(max_length=64)] = ""
-    river: Annotated[str, Field(max_length=64)] = ""
+    datum: Mark = ""
+    river: Mark = ""
     lat: Latitude
     lon: Longitude
     min_plausible: float
@@ -102,5 +102,5 @@ class Sensor(Written):
     expected_every_s: Annotated[int, Field(ge=1, le=86_400)]
     upstream_of: Slug | None = None
     travel_min: Annotated[int | None, Field(ge=0)] = None
-    network: Annotated[str, Field(max_length=64)] = ""
+    network: Mark = ""
     datum_since: When | None = None

@@ -11,17 +11,25 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from schemas.municipality.document import MAX_VALUE_CHARS, Document, Loc, pointer
+from schemas.municipality.document import Document, Loc, cut, pointer
 from schemas.municipality.errors import FolderError, FolderErrors
 
 MAX_DEPTH: Final = 30
 _TAG: Final = "tag:yaml.org,2002:"
 _INFINITE: Final = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _TRUE: Final = ("true", "True", "TRUE")
+_MOSTLY: Final = {
+    "character '\\t'": "; indent with blanks, not with a tab",
+    "mapping values are not allowed": "; a text with a colon and a blank needs quotes",
+    "expected <block end>": "; the line is not indented like those beside it",
+    "end of stream": "; a quote or a bracket that opens here is never closed",
+    "another document": "; only one is read, without ---",
+}
 MAX_NODES: Final = 250_000
 """More than a YAML file of the size that is read holds in earnest; they take ten seconds."""
 # YAML 1.1 reads these as true and false, or in base sixty; YAML 1.2 and we as text.
 _TWO_MEANINGS: Final = re.compile(r"yes|no|on|off|[-+]?[1-9][0-9]*(:[0-5]?[0-9])+", re.IGNORECASE)
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = re.compile(
     r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?"
 )
@@ -45,15 +53,22 @@ def _compose(file: str, text: str) -> Node | None:
         reader.Composer = _BoundedComposer
         return reader.compose(io.StringIO(text))  # type: ignore[no-any-return] # untyped
     except MarkedYAMLError as err:
-        mark = err.problem_mark or err.context_mark
-        line = 1 if mark is None else mark.line + 1
-        problem = err.problem or err.context or "cannot be read"
-        raise FolderErrors([FolderError(file, line, "yaml", f"is not YAML 1.2: {problem}")]) from err
+        raise FolderErrors([_syntax(file, err)]) from err
     except (YAMLError, ValueError) as err:
         first = str(err).partition("\n")[0]
         raise FolderErrors([FolderError(file, 1, "yaml", f"is not YAML 1.2: {first}")]) from err
     except RecursionError as err:
         raise FolderErrors([FolderError(file, 1, "yaml", "is nested too deeply")]) from err
+
+
+def _syntax(file: str, err: MarkedYAMLError) -> FolderError:
+    """Say what the reader stumbled over, where it began, and what people mostly did."""
+    problem = err.problem or err.context or "cannot be read"
+    is_open = "end of stream" in problem and err.context_mark is not None
+    mark = err.context_mark if is_open else err.problem_mark or err.context_mark
+    meant = next((words for part, words in _MOSTLY.items() if part in problem), "")
+    line = 1 if mark is None else mark.line + 1
+    return FolderError(file, line, "yaml", f"is not YAML 1.2: {problem}{meant}")
 
 
 class _BoundedComposer(Composer):
@@ -85,6 +100,9 @@ class _Walk:
             )
         if len(loc) > MAX_DEPTH:
             return self._wrong(node, loc, f"is nested deeper than {MAX_DEPTH} levels")
+        tag = str(node.tag or "").removeprefix(_TAG)
+        if not isinstance(node, ScalarNode) and tag not in ("map", "seq"):
+            return self._wrong(node, loc, f"has the tag {node.tag}; only plain values are read")
         if isinstance(node, MappingNode):
             return self._mapping(node, loc)
         if isinstance(node, SequenceNode):
@@ -118,7 +136,7 @@ class _Walk:
         if kind in ("str", "timestamp"):
             if not node.style and _TWO_MEANINGS.fullmatch(text):
                 return self._wrong(
-                    node, loc, f"{text} means something else to other readers: put it in quotes"
+                    node, loc, f"{cut(text)} means something else to other readers: put it in quotes"
                 )
             return text
         return self._wrong(node, loc, f"has the tag {node.tag}; only plain values are read")
@@ -127,9 +145,7 @@ class _Walk:
         if text.lower() in _INFINITE:
             return float(_INFINITE[text.lower()])
         if not _NUMBER.fullmatch(text):
-            reason = (
-                f"{_shortened(text)} is not a plain decimal number: no zero in front, no _, no other base"
-            )
+            reason = f"{cut(text)} is not a plain decimal number: no zero in front, no _, no other base"
             return self._wrong(node, loc, reason)
         try:
             return int(text) if kind == "int" else float(text)
@@ -140,7 +156,3 @@ class _Walk:
         """Note what is wrong; the part itself reads as nothing."""
         self.errors.append(FolderError(self.file, node.start_mark.line + 1, pointer(loc), reason))
         return None
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"

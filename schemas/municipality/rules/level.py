@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from schemas.municipality.base import AboveNormal, KnownProperty, Slug, Written
+from schemas.municipality.base import AboveNormal, KnownProperty, Mark, Slug, Written
 from schemas.municipality.ground import Ground, Note, listed
 from schemas.municipality.places import Sensor
 from schemas.municipality.rules.row import Judged, RuleRow
@@ -49,7 +49,7 @@ class LevelRule(RuleRow):
     sensor: Slug
     property: KnownProperty
     unit: Annotated[str, Field(min_length=1, max_length=16)]
-    datum: Annotated[str, Field(max_length=64)] = ""
+    datum: Mark = ""
     zones: Annotated[tuple[Slug, ...], Field(min_length=1)]
     confirm: int = 1
     lateness_s: Annotated[int, Field(ge=0, le=86_400)] = DEFAULT_LATENESS_S

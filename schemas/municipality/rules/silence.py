@@ -57,7 +57,7 @@ class SilenceRule(RuleRow):
                 if self.after <= timedelta(seconds=every_s):
                     reason = f"is not longer than the {every_s} s between two readings of sensor {sensor_id}"
                     yield Note(("after",), reason)
-        if not self.watched(ground):
+        if ground.is_whole and not self.watched(ground):
             reason = f"names no sensor, and no rule judges one for {self.hazard.value}: nothing is watched"
             yield Note(("sensors",), reason)
 
