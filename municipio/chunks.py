@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FIRST_CHARS: Final = 1 << 14
 """Little at first: a file may wait for its turn behind others."""
-CHUNK_CHARS: Final = 1 << 20
+CHUNK_CHARS: Final = 1 << 18
 CSV_ROWS: Final = 16_384
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +95,10 @@ class Block:
         return self._part(0, end), self._part(end, len(self))
 
     def with_more(self, more: Block) -> Block:
-        """Return both as one; the rows of ``more`` follow."""
+        """Return both as one; the rows of ``more`` follow, and it is used up."""
         places = np.where(more._places >= 0, more._places + len(self._cells[0]), more._places)
+        for before, after in zip(self._cells, more._cells, strict=True):
+            after[:0] = before
         return Block(
             more.names,
             np.concatenate((self.at_us, more.at_us)),
@@ -104,7 +106,7 @@ class Block:
             np.concatenate((self.value, more.value)),
             np.concatenate((self._numbers, more._numbers)),
             np.concatenate((self._places, places)),
-            [before + after for before, after in zip(self._cells, more._cells, strict=True)],
+            more._cells,
             {**self._odd, **more._odd},
             more._as_row,
         )
@@ -172,21 +174,42 @@ def blocks(path: Path, form: Profile, findings: Findings) -> Iterator[Block]:
             yield held
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Once(dict[K, V]):
+    """What cells mean; each different one is read when it is first met."""
+
+    def __init__(self, read: Callable[[K], V]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, cell: K) -> V:
+        if len(self) > KNOWN_MOST:
+            self.clear()
+        meaning = self[cell] = self._read(cell)
+        return meaning
+
+
 class _Reader:
     """Makes blocks of chunks."""
 
     def __init__(self, file: str, header: list[str], form: Profile, findings: Findings) -> None:
         self._file, self._header, self._form, self._findings = file, header, form, findings
         self._place = {column: place for place, column in enumerate(header)}
-        self._values: dict[str, float] = {}
+        self._values, self._times = _Once(self._value), _Once(self._time)
         self._names: list[Name] = []
         self._known: dict[Name, int] = {}
 
     def block(self, chunk: Chunk) -> Block:
         cells, count = chunk.cells, len(chunk.numbers)
         self._findings.rows += count + len(chunk.others)
-        value = self._values_of(self._column(cells, self._form.value.column))
-        at_us = self._times_of(self._column(cells, self._form.observed_at.column))
+        values, times = (
+            self._column(cells, each.column) for each in (self._form.value, self._form.observed_at)
+        )
+        value = np.fromiter(map(self._values.__getitem__, values), np.float64, count)
+        at_us = np.fromiter(map(self._times.__getitem__, times), np.int64, count)
         series = self._series_of(cells, count)
         missing = np.isinf(value)
         odd = (np.isnan(value) | (at_us == _NO_TIME) | (series == ODD)) & ~missing
@@ -261,14 +284,6 @@ class _Reader:
     def _column(self, cells: list[list[str]], column: str) -> list[str]:
         return cells[self._place[column]]
 
-    def _values_of(self, cells: list[str]) -> Floats:
-        known = self._values
-        if len(known) > KNOWN_MOST:
-            known.clear()
-        for cell in set(cells).difference(known):
-            known[cell] = self._value(cell)
-        return np.fromiter(map(known.__getitem__, cells), np.float64, len(cells))
-
     def _value(self, cell: str) -> float:
         column = self._form.value.column
         try:
@@ -276,10 +291,6 @@ class _Reader:
             return _MISSING if raw in self._form.missing else number_of(raw, self._form.value)
         except ValueError:
             return _NO_NUMBER
-
-    def _times_of(self, cells: list[str]) -> Ints:
-        known = {cell: self._time(cell) for cell in set(cells)}
-        return np.fromiter(map(known.__getitem__, cells), np.int64, len(cells))
 
     def _time(self, cell: str) -> int:
         try:
@@ -297,8 +308,7 @@ class _Reader:
         if not telling:
             return np.full(count, self._series_at(cells, 0) if count else ODD, np.int64)
         keys: Sequence[object] = telling[0] if len(telling) == 1 else list(zip(*telling, strict=True))
-        places = dict(zip(keys, range(count), strict=True))
-        series = {key: self._series_at(cells, place) for key, place in places.items()}
+        series: _Once[object, int] = _Once(lambda key: self._series_at(cells, keys.index(key)))
         return np.fromiter(map(series.__getitem__, keys), np.int64, count)
 
     def _series_at(self, cells: list[list[str]], place: int) -> int:

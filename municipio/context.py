@@ -7,13 +7,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from municipio.client import Client
 from municipio.errors import WrongUse
 from municipio.paths import EXAMPLE_TOWN, MUNICIPALITIES, VAR
+
+if TYPE_CHECKING:
+    from municipio.client import Client
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Town = Annotated[
@@ -47,6 +49,8 @@ class Running:
         return Path(given) if given else self.data / "keys"
 
     def client(self) -> Client:
+        from municipio.client import Client
+
         return Client(self.urls, secret("ADMIN_TOKEN", self.keys / "admin_token"))
 
 

@@ -13,8 +13,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, TextIO
 
+from municipio.errors import WrongUse
 from municipio.rows import BrokenRow, Cells, FileUnreadable, Findings, Recorded, read_row
 from municipio.wall_clock import Ambiguous, SetBack
+from schemas.municipality import FolderErrors, load_profile
 from schemas.municipality.profile import Order, Profile
 
 CANONICAL: Final = Profile.model_validate(
@@ -33,6 +35,23 @@ CANONICAL: Final = Profile.model_validate(
     }
 )
 RUN_ROWS: Final = 100_000
+
+
+def profile_named(name: str, town_folder: Path) -> Profile:
+    """Return the profile in a file, or the one of this name in the town's folder.
+
+    Raises:
+        WrongUse: There is none, or it cannot be used; the message names file and line.
+    """
+    choices = [Path(name), town_folder / "profiles" / f"{name}.yaml"]
+    path = next((path for path in choices if path.is_file()), None)
+    if path is None:
+        known = ", ".join(sorted(each.stem for each in (town_folder / "profiles").glob("*.yaml")))
+        raise WrongUse(f"--profile: {name} is no file and no profile of the town; it has: {known or 'none'}.")
+    try:
+        return load_profile(path)
+    except FolderErrors as err:
+        raise WrongUse(str(err)) from err
 
 
 def recorded(files: Sequence[Path], profile: Profile | None, findings: Findings) -> Iterator[Recorded]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -16,6 +17,9 @@ Say = Callable[[str], None]
 @contextlib.contextmanager
 def late_progress(unit: str) -> Iterator[Say]:
     """Yield what shows a line on stderr from two seconds on; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -27,7 +31,7 @@ def late_progress(unit: str) -> Iterator[Say]:
         def say(text: str) -> None:
             nonlocal is_shown, last_s
             now_s = time.monotonic()
-            if not console.is_terminal or now_s - began_s < AFTER_S or now_s - last_s < EVERY_S:
+            if now_s - began_s < AFTER_S or now_s - last_s < EVERY_S:
                 return
             last_s = now_s
             status.update(f"{text} {unit}  {now_s - began_s:.0f} s")

@@ -16,11 +16,10 @@ from municipio.errors import WrongUse
 from municipio.player import Player, Progress, Summary, Target, insistently, moments
 from municipio.profiles import recorded
 from municipio.rows import FileUnreadable, Recorded
-from schemas.municipality import FolderErrors, load_profile
 from schemas.municipality.profile import Profile
 from services.runtime.clock import MAX_RATE, TownClock
 
-__all__ = ["Speed", "Summary", "Target", "profile_named", "run", "terminal_progress"]
+__all__ = ["Speed", "Summary", "Target", "run", "terminal_progress"]
 
 TIMEOUT_S: Final = 20.0
 Speed = float | Literal["max"]
@@ -65,23 +64,6 @@ def run(
     except FileUnreadable as err:
         raise WrongUse(str(err)) from err
     return summary
-
-
-def profile_named(name: str, town_folder: Path) -> Profile:
-    """Return the profile in a file, or the one of this name in the town's folder.
-
-    Raises:
-        WrongUse: There is none, or it cannot be used; the message names file and line.
-    """
-    choices = [Path(name), town_folder / "profiles" / f"{name}.yaml"]
-    path = next((path for path in choices if path.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(each.stem for each in (town_folder / "profiles").glob("*.yaml")))
-        raise WrongUse(f"--profile: {name} is no file and no profile of the town; it has: {known or 'none'}.")
-    try:
-        return load_profile(path)
-    except FolderErrors as err:
-        raise WrongUse(str(err)) from err
 
 
 def terminal_progress() -> contextlib.AbstractContextManager[Progress]:

@@ -84,14 +84,11 @@ class Intake:
         is_known = sensor is not None and sensor.measured is reading.measured
         return Door(True, sensor if is_known else None, None if change == CANONICALLY else change)
 
-    def take_plain(self, at: datetime, readings: Sequence[tuple[KnownSensor, float]]) -> list[Reading]:
-        """Return what triage is given of plain readings of one moment, one for each sensor."""
-        offered = [
-            judged.examine(judged.Reading(sensor.sensor_id, sensor.measured, value, at), sensor)
-            for sensor, value in readings
-        ]
-        self.taken.readings += len(offered)
-        return [_as_triage_reads(each, at) for each in self._numbered(offered)]
+    def take_plain(self, at: datetime, sensor: KnownSensor, value: float) -> Reading:
+        """Return what triage is given of a plain reading, the only one of its sensor at this moment."""
+        reading = judged.examine(judged.Reading(sensor.sensor_id, sensor.measured, value, at), sensor)
+        n = self.pass_over(sensor.sensor_id, 1, at)
+        return _as_triage_reads(Numbered(n, reading, False, ""), at)
 
     def pass_over(self, sensor_id: str, count: int, newest: datetime) -> int:
         """Number plain readings of a sensor, in the order of their times; return the number of the first.

@@ -76,7 +76,7 @@ class Lane:
             return at
         if self.times_us[at] - us_of(calm.newest) > self.after_us + _TICK_US:
             return at
-        end = int(np.searchsorted(self.times_us[:end], us_of(calm.until), "right"))
+        end = int(self.times_us[:end].searchsorted(us_of(calm.until), "right"))
         if at >= end:
             return at
         values = self.values[at:end]
@@ -116,7 +116,7 @@ class QuickPlay:
         lanes[(at_us < _EARLIEST_US) | (np.abs(value) > _ORDINARY_MOST)] = ODD
         by_row = self._enter(at_us, lanes, value)
         unknown = at_us[lanes == UNKNOWN]
-        self._intake.pass_by(len(unknown) - int(np.isin(unknown, list(by_row)).sum()))
+        self._intake.pass_by(int(np.count_nonzero(~_among(unknown, np.array(list(by_row), np.int64)))))
         lane_of = {sensor_id: self._lanes[place] for sensor_id, place in self._lane_of.items()}
         Passage(self._town, self._intake, lane_of, block, by_row, self._looked_us).live()
         self._looked_us = int(at_us[-1])
@@ -159,17 +159,17 @@ class QuickPlay:
         follows = (sorted_lanes[1:] == sorted_lanes[:-1]) & (sorted_lanes[1:] >= 0)
         apart_us = np.diff(times_us)
         twice = times_us[1:][follows & (apart_us == 0)]
-        by_row = np.unique(np.concatenate((twice, at_us[lanes == ODD])))
+        by_row = np.array(sorted({*twice.tolist(), *at_us[lanes == ODD].tolist()}), np.int64)
         after_us = np.array([*(lane.after_us for lane in self._lanes), NEVER_US, NEVER_US])[sorted_lanes]
-        stops = np.isin(times_us, by_row)
+        stops = _among(times_us, by_row)
         stops[1:] |= follows & (apart_us > after_us[1:] + _TICK_US)
         values = value[order]
         stops |= self._unbelieved(sorted_lanes, values)
-        ends = np.searchsorted(sorted_lanes, np.arange(len(self._lanes) + 1)).tolist()
+        ends = sorted_lanes.searchsorted(np.arange(len(self._lanes) + 1)).tolist()
         for place, lane in enumerate(self._lanes):
             part = slice(ends[place], ends[place + 1])
             lane.enter(times_us[part], values[part], stops[part])
-        begins, ends_at = np.searchsorted(at_us, by_row, "left"), np.searchsorted(at_us, by_row, "right")
+        begins, ends_at = at_us.searchsorted(by_row, "left"), at_us.searchsorted(by_row, "right")
         return dict(zip(by_row.tolist(), zip(begins.tolist(), ends_at.tolist(), strict=True), strict=True))
 
     def _unbelieved(self, lanes: Ints, values: Floats) -> NDArray[np.bool_]:
@@ -233,7 +233,7 @@ class Passage:
         if readings:
             self._town.put(at, readings)
         for lane in lanes:
-            lane.at = int(np.searchsorted(lane.times_us, moment_us, "right"))
+            lane.at = int(lane.times_us.searchsorted(moment_us, "right"))
         self._plan(lanes)
 
     def _stopped(self, moment_us: int) -> set[Lane]:
@@ -251,7 +251,7 @@ class Passage:
             heapq.heappop(self._looks)
         for lane in self._lanes:
             self._fold(lane, moment_us)
-        before = int(np.searchsorted(self._block.at_us, moment_us, "left")) - 1
+        before = int(self._block.at_us.searchsorted(moment_us, "left")) - 1
         if before >= 0:
             self._town.arrived(moment_of(int(self._block.at_us[before])))
         self._town.pass_time(moment_of(moment_us))
@@ -277,13 +277,13 @@ class Passage:
     def _look_after(self, due_us: int) -> None:
         """Have ticks look before the first moment after ``due_us``."""
         at_us = self._block.at_us
-        place = int(np.searchsorted(at_us, due_us, "right"))
+        place = int(at_us.searchsorted(due_us, "right"))
         if place < len(at_us):
             heapq.heappush(self._looks, int(at_us[place]))
 
     def _fold(self, lane: Lane, until_us: int) -> None:
         """Fold the quiet readings of a lane that are older than ``until_us``."""
-        begin, end = lane.at, int(np.searchsorted(lane.times_us, until_us, "left"))
+        begin, end = lane.at, int(lane.times_us.searchsorted(until_us, "left"))
         if end <= begin:
             return
         calm = self._town.calm_of(lane.sensor.sensor_id)
@@ -291,7 +291,7 @@ class Passage:
             raise RuntimeError(f"{lane.sensor.sensor_id} was to be quiet until {moment_of(until_us)}")
         newest_us = int(lane.times_us[end - 1])
         first_n = self._intake.pass_over(lane.sensor.sensor_id, end - begin, moment_of(newest_us))
-        first = max(begin, int(np.searchsorted(lane.times_us, newest_us - lane.lateness_us, "left")))
+        first = max(begin, int(lane.times_us.searchsorted(newest_us - lane.lateness_us, "left")))
         fold_stretch(calm, end - begin, [_kept(lane, at, first_n + at - begin) for at in range(first, end)])
         lane.at = end
 
@@ -304,7 +304,16 @@ class Passage:
 
     def _plain(self, at: datetime, lanes: Iterable[Lane]) -> list[Reading]:
         stopped = sorted(lanes, key=lambda lane: lane.sensor.sensor_id)
-        return self._intake.take_plain(at, [(lane.sensor, float(lane.values[lane.at])) for lane in stopped])
+        return [self._intake.take_plain(at, lane.sensor, float(lane.values[lane.at])) for lane in stopped]
+
+
+def _among(moments_us: Ints, some_us: Ints) -> NDArray[np.bool_]:
+    """Say which moments are among some others, which are sorted."""
+    if not len(some_us):
+        return np.zeros(len(moments_us), np.bool_)
+    places = np.minimum(some_us.searchsorted(moments_us), len(some_us) - 1)
+    found: NDArray[np.bool_] = some_us[places] == moments_us
+    return found
 
 
 def moment_of(us: int) -> datetime:

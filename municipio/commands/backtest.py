@@ -66,8 +66,8 @@ def _of_files(
     files: list[Path], folder: Path, profile: str | None, rulebooks: list[Path], operator: str | None
 ) -> list[Backtest]:
     from municipio.backtest.run import run
+    from municipio.profiles import profile_named
     from municipio.progress import late_progress
-    from municipio.replay import profile_named
 
     looks = profile_named(profile, folder) if profile else None
     towns = [_town(folder, rulebook) for rulebook in rulebooks] or [_town(folder)]

@@ -40,7 +40,8 @@ def replay(
     0 all taken, 1 some rows were refused or broken (listed), 2 unreadable.
     """
     from municipio.output import print_json
-    from municipio.replay import profile_named, run, terminal_progress
+    from municipio.profiles import profile_named
+    from municipio.replay import run, terminal_progress
 
     copy = running(data)
     folder = town_folder(municipality, copy.municipalities)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from municipio.ports import Ports
-from municipio.replay import Summary, Target, profile_named, run
+from municipio.profiles import profile_named
+from municipio.replay import Summary, Target, run
 from municipio.stack import Stack
 
 pytestmark = [pytest.mark.smoke, pytest.mark.real_data, pytest.mark.timeout(400)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 GSM7_BASIC: Final = frozenset(
@@ -84,6 +85,7 @@ def _segments(widths: Iterable[int], alone: int, series: int) -> int:
     return segments
 
 
+@lru_cache(maxsize=4096)
 def _letter(letter: str) -> str:
     if letter in GSM7_BASIC or letter in GSM7_EXTENDED:
         return _PLAIN.get(letter, letter)

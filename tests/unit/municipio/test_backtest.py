@@ -16,7 +16,7 @@ import pytest
 from municipio.backtest.operator import ClosesAfter, Never
 from municipio.backtest.run import Backtest, run
 from municipio.cli import run as municipio
-from municipio.replay import profile_named
+from municipio.profiles import profile_named
 from schemas.municipality import load_folder
 
 ROOT = Path(__file__).resolve().parents[3]

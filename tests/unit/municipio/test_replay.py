@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from municipio import player, quiet
 from municipio.errors import DependencyDown, Refused, WrongUse
 from municipio.player import Target, moments, next_stop
+from municipio.profiles import profile_named
 from municipio.quiet import Rest, dues, followed, unrest
-from municipio.replay import profile_named, run
+from municipio.replay import run
 from municipio.rows import Recorded
 from services.runtime.clock import TownClock
 
