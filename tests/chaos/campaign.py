@@ -22,7 +22,7 @@ from tests.chaos.deciding import decide_again_and_again
 from tests.chaos.judging import Run, judge
 from tests.chaos.load import Load
 from tests.chaos.privacy import logs_of, metrics_of
-from tests.chaos.rest import to_rest
+from tests.chaos.rest import taken_up, to_rest
 from tests.chaos.script import Script, script
 from tests.support.gather import evidence_of
 from tests.support.oracle import Evidence, read_town
@@ -120,6 +120,7 @@ class Trial:
     Attributes:
         away_s: Longest that the fault itself keeps something away, by scale, before ``recovered_s`` begins.
         trouble: Runs beside the load, and ends when what it hurt is whole again.
+        calm: Runs once all of the load was taken up: ends what would hold up every later step of the clock.
         afterwards: Runs once all is at rest, before the evidence is gathered.
         look: Says what else the evidence shows to be broken.
         with_decisions: Whether somebody corrects and lifts the neighbouring town's warnings meanwhile.
@@ -149,6 +150,7 @@ class Trial:
     away_s: Mapping[str, float] = field(default_factory=lambda: {"ci": 20.0, "night": 600.0})
     kafka_bootstrap: Callable[[Order], str | None] = lambda _: None
     kafka_logins: Path | None = None
+    calm: Callable[[Scene, Outcome], Awaitable[None]] | None = None
     afterwards: Callable[[Scene, Outcome], Awaitable[None]] | None = None
     look: Callable[[Evidence], list[str]] = lambda _: []
 
@@ -222,6 +224,10 @@ async def _play(
             deciding.cancel()
     outcome = trouble.result()
     say(f"   load over after {time.monotonic() - began_s:.0f} s, longest posting {load.longest_wait_s:.1f} s")
+    await taken_up(stack)
+    say(f"   taken up after {time.monotonic() - began_s:.0f} s")
+    if trial.calm is not None:
+        await trial.calm(scene, outcome)
     until = await to_rest(stack, trial.horizon)
     if trial.afterwards is not None:
         await trial.afterwards(scene, outcome)

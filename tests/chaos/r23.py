@@ -41,6 +41,14 @@ async def _trouble(scene: Scene) -> Outcome:
     return outcome
 
 
+async def _be_honest(scene: Scene, _outcome: Outcome) -> None:
+    """Each answer that is missing holds the clock up for ten seconds."""
+    lasting = {
+        name: value for name, value in PLAN.items() if name in {"callback_forge_share", "suffix_codes"}
+    }
+    await follow(scene.stack.urls["carrier"], {**lasting, "seed": scene.order.seed})
+
+
 async def _provoke(scene: Scene, outcome: Outcome) -> None:
     """Send what must be refused, full of people's data, to every door, again and again."""
     phones = [phone for each in scene.town.residents.values() for phone in each]
@@ -86,4 +94,5 @@ TRIAL = Trial(
     deaths={"ci": 9, "night": 40},
     environment={"MUNICIPIO_CARRIER_TIMEOUT_S": "3"},
     duplicate_pct_most=0.5,
+    calm=_be_honest,
 )

@@ -38,12 +38,19 @@ async def _trouble(scene: Scene) -> Outcome:
 
 
 async def _count(scene: Scene, outcome: Outcome) -> None:
-    met = await faults_met(scene.stack.urls["carrier"])
+    """Count what took effect; from then on only callbacks go astray.
+
+    Each answer that is missing would hold every later step of the clock up for ten seconds.
+    """
+    carrier = scene.stack.urls["carrier"]
+    met = await faults_met(carrier)
     outcome.fired = sum(met.get(fault, 0) for fault in AMBIGUOUS)
     outcome.facts["faults_met"] = met
     say(f"   {met}")
     if absent := [fault for fault in AMBIGUOUS if not met.get(fault)]:
         outcome.broken.append(f"never took effect: {', '.join(absent)}")
+    honest = {name: value for name, value in PLAN.items() if name.startswith("callback")}
+    await follow(carrier, {**honest, "seed": scene.order.seed})
 
 
 def _look(evidence: Evidence) -> list[str]:
@@ -58,6 +65,6 @@ TRIAL = Trial(
     round_s=0.6,
     environment={"MUNICIPIO_CARRIER_TIMEOUT_S": "3"},
     duplicate_pct_most=0.5,
-    afterwards=_count,
+    calm=_count,
     look=_look,
 )
