@@ -10,7 +10,7 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -294,9 +294,10 @@ class _Reader:
 
     def _time(self, cell: str) -> int:
         try:
-            return us_of(moment_of({self._form.observed_at.column: cell}, self._form.observed_at))
-        except (ValueError, OverflowError):
+            us = us_of(moment_of(cell.strip(), self._form.observed_at))
+        except ValueError:
             return int(_NO_TIME)
+        return us if _FIRST_US <= us <= _LAST_US else int(_NO_TIME)
 
     def _series_of(self, cells: list[list[str]], count: int) -> Ints:
         form = self._form
@@ -335,6 +336,10 @@ class _Reader:
 
 def us_of(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
+
+
+_FIRST_US: Final = us_of(datetime.min.replace(tzinfo=UTC))
+_LAST_US: Final = us_of(datetime.max.replace(tzinfo=UTC))
 
 
 def _is_good(cell: str) -> bool:

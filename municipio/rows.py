@@ -81,7 +81,7 @@ def read_row(
         raw = cell_of(cells, form.value.column)
         if raw in form.missing:
             return None
-        observed_at = moment_of(cells, form.observed_at, fold)
+        observed_at = _utc(cells, form.observed_at, fold)
         body = {
             "sensor_id": sensor_of(cells, form),
             "property": stated(cells, form.property_column, form.property, "property"),
@@ -146,28 +146,41 @@ def number_of(raw: str, form: ValueColumn) -> float:
     return value
 
 
-def moment_of(cells: Mapping[str, str | None], form: TimeColumn, fold: int | None = None) -> datetime:
-    raw = cell_of(cells, form.column)
+def moment_of(raw: str, form: TimeColumn, fold: int | None = None) -> datetime:
+    """Return the moment that a cell means, with an offset from UTC.
+
+    Raises:
+        Ambiguous: The local time occurs twice, and ``fold`` is None.
+        ValueError: It is none.
+    """
     try:
         moment = datetime.strptime(raw, form.format) if form.format else datetime.fromisoformat(raw)  # noqa: DTZ007
     except ValueError as err:
         raise ValueError(f"{form.column}: is not a time of the form that the profile names") from err
-    if moment.tzinfo is None:
-        if form.time_zone is None:
-            raise ValueError(f"{form.column}: has no offset and the profile names no time zone")
-        try:
-            moment = placed(moment, zone_of(form.time_zone), fold)
-        except Ambiguous:
-            raise
-        except ValueError as err:
-            raise ValueError(f"{form.column}: {err}") from err
-    return moment.astimezone(UTC)
+    if moment.tzinfo is not None:
+        return moment
+    if form.time_zone is None:
+        raise ValueError(f"{form.column}: has no offset and the profile names no time zone")
+    try:
+        return placed(moment, zone_of(form.time_zone), fold)
+    except Ambiguous:
+        raise
+    except ValueError as err:
+        raise ValueError(f"{form.column}: {err}") from err
+
+
+def _utc(cells: Mapping[str, str | None], form: TimeColumn, fold: int | None = None) -> datetime:
+    moment = moment_of(cell_of(cells, form.column), form, fold)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as err:
+        raise ValueError(f"{form.column}: is not a time of the form that the profile names") from err
 
 
 def _play_time(cells: Mapping[str, str | None], form: Profile, observed_at: datetime) -> datetime:
     if form.received_at is None or not (cells.get(form.received_at.column) or "").strip():
         return observed_at
-    return max(moment_of(cells, form.received_at, 0), observed_at)
+    return max(_utc(cells, form.received_at, 0), observed_at)
 
 
 def _extras(cells: Mapping[str, str | None], form: Profile) -> dict[str, Any]:

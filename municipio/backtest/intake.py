@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -97,7 +97,7 @@ class Intake:
         """
         self.taken.readings += count
         before = self._series.get(sensor_id, Series())
-        self._series[sensor_id] = replace(before, last_n=before.last_n + count, newest=newest)
+        self._series[sensor_id] = Series(before.last_n + count, before.fingerprint, newest)
         return before.last_n + 1
 
     def pass_by(self, count: int) -> None:

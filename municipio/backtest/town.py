@@ -116,7 +116,7 @@ class Town:
         self.last_at = at if self.last_at is None else max(at, self.last_at)
         silent = self._silent(inputs)
         changes = [change for each in inputs for change in self._fold(each)]
-        for sensor_id in silent - self._silent(inputs):
+        for sensor_id in silent - self._silent(inputs) if silent else ():
             self._heard(self.book.site_of(sensor_id), at)
         self._keep(changes)
         if changes:

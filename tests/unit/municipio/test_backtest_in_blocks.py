@@ -265,3 +265,15 @@ def test_blank_lines_short_rows_and_cells_over_two_lines(
     slow, fast = both(town, [written(tmp_path / "a.csv", lines)], Never)
     assert slow == fast
     assert [53, 55, 124] == [row["row"] for row in fast[0]["broken"]]
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["0001-01-01T00:00:00+09:00", "9999-12-31T23:00:00-09:00", "1850-01-01T00:00:00Z", "2026-05-01 06:00:00"],
+)
+def test_times_that_no_clock_shows(town: Municipality, tmp_path: Path, time: str) -> None:
+    """Outside the calendar, before 1900, without an offset: named, and the rest plays."""
+    lines = [f"{time},g-001,river_level,2.0,m", *quiet_lines(30)]
+    slow, fast = both(town, [written(tmp_path / "a.csv", lines)], Never)
+    assert slow == fast
+    assert 1 == fast[0]["broken_count"] + fast[0]["rejected_count"]
