@@ -83,7 +83,7 @@ class Calms:
                     calm.run.append(reading)
                     continue
                 _settle(book, calm, out)
-            self._fold_one(book, sensors, reading, out)
+            self.fold_one(book, sensors, reading, out)
 
     def settle(self, book: Book, out: Outcome) -> None:
         """Bring every state to where its readings lead."""
@@ -103,7 +103,8 @@ class Calms:
         self.settle(book, out)
         self._by_sensor.clear()
 
-    def _fold_one(self, book: Book, sensors: dict[str, SensorState], reading: Reading, out: Outcome) -> None:
+    def fold_one(self, book: Book, sensors: dict[str, SensorState], reading: Reading, out: Outcome) -> None:
+        """Fold a reading the long way, behind all that its sensor had collected."""
         state = sensors.get(reading.sensor_id)
         if state is None:
             state = sensors[reading.sensor_id] = SensorState(reading.sensor_id)

@@ -14,11 +14,23 @@ from services.triage.domain.window import edition
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass over stage 1 brought: states to save, verdicts to show, signals for stage 2."""
+    """What a pass over stage 1 brought: states to save, verdicts to show, signals for stage 2.
+
+    Attributes:
+        cause: Id of the event that brought the first signal, where it is known.
+    """
 
     touched: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
+    cause: str | None = None
+
+    def add(self, piece: Outcome, *, cause: str) -> None:
+        """Take in the verdicts and signals of a part, and the event that it came from."""
+        self.changes += piece.changes
+        self.signals += piece.signals
+        if self.cause is None and piece.signals:
+            self.cause = cause
 
 
 @dataclass(slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -17,6 +18,9 @@ from services.runtime.fence import Ownership
 from services.runtime.records import Record, envelope_of
 from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Reading, Tick
+from services.triage.domain.rulebook import Book
+from services.triage.domain.runs import Measured
+from services.triage.domain.state import SensorState
 from services.triage.flows.stage_two import StageTwo
 from services.triage.handlers import on_clock_ticked, on_sensor_measured
 from services.triage.outbound.sensor_cache import Place, SensorCache
@@ -25,7 +29,7 @@ from services.triage.towns import Towns
 
 log = structlog.get_logger()
 
-UNBROKEN_MOST: Final = 2_000
+UNBROKEN_MOST: Final = 4_000
 """Readings folded before other work of the process has its turn: heartbeats, the relay, the watchdog."""
 
 
@@ -41,10 +45,11 @@ class Opened:
 
 @dataclass(slots=True)
 class _Work:
-    """What one town's part of one partition's records came to."""
+    """What one town's part of one partition's records came to, and what of it is not folded yet."""
 
-    out: Outcome
-    cause: str | None = None
+    out: Outcome = field(default_factory=Outcome)
+    waiting: list[Measured] = field(default_factory=list)
+    readings: int = 0
 
 
 class ReadingsBatch:
@@ -117,44 +122,54 @@ class ReadingsBatch:
         return [tick.municipality] if tick.municipality in watched else []
 
     async def _fold(self, opened: Sequence[Opened]) -> dict[Place, _Work]:
-        work: dict[Place, _Work] = {}
-        unbroken = 0
+        work: dict[Place, _Work] = defaultdict(_Work)
         for each in opened:
-            unbroken += 1 if isinstance(each.content, Tick) else len(each.content)
-            if unbroken >= UNBROKEN_MOST:
-                unbroken = 0
-                await asyncio.sleep(0)
             for place in self._places(each):
-                mine = work.get(place)
-                if mine is None:
-                    mine = work[place] = _Work(Outcome())
-                signals = len(mine.out.signals)
-                self._fold_one(place, each, mine.out)
-                if mine.cause is None and len(mine.out.signals) > signals:
-                    mine.cause = each.event_id
+                mine = work[place]
+                if isinstance(each.content, Tick):
+                    self._fold_tick(place, each.event_id, each.content, mine)
+                    continue
+                mine.waiting.append((each.event_id, each.content))
+                mine.readings += len(each.content)
+                if mine.readings >= UNBROKEN_MOST:
+                    self._fold_waiting(place, mine)
+                    await asyncio.sleep(0)
         for place, mine in work.items():
-            self._cache.calms(place).settle(self._towns.book(place[1]), mine.out)
+            if mine.waiting:
+                self._fold_waiting(place, mine)
+                await asyncio.sleep(0)
         return work
 
-    def _fold_one(self, place: Place, each: Opened, out: Outcome) -> None:
+    def _fold_waiting(self, place: Place, mine: _Work) -> None:
+        book, sensors = self._known(place)
+        signals = len(mine.out.signals)
+        on_sensor_measured.on_sensor_measured(book, sensors, self._cache.calms(place), mine.waiting, mine.out)
+        mine.waiting, mine.readings = [], 0
+        if len(mine.out.signals) > signals:  # A sensor that spoke again has a deadline again.
+            self._cache.quiet_until.pop(place, None)
+
+    def _fold_tick(self, place: Place, event_id: str, tick: Tick, mine: _Work) -> None:
         partition, municipality = place
-        book, sensors = self._towns.book(municipality), self._cache.get(place)
+        book, sensors = self._known(place)
+        is_awaited = any(state.silent or state.newest is None for state in sensors.values())
+        if mine.waiting and (is_awaited or on_clock_ticked.is_due(self._cache, place, tick)):
+            self._fold_waiting(place, mine)
+        on_clock_ticked.on_clock_ticked(
+            book,
+            self._cache,
+            place,
+            sensors=sensors,
+            watched=self._towns.watched(partition)[municipality],
+            tick=tick,
+            out=mine.out,
+        )
+        if mine.out.cause is None and mine.out.signals:
+            mine.out.cause = event_id
+
+    def _known(self, place: Place) -> tuple[Book, dict[str, SensorState]]:
+        sensors = self._cache.get(place)
         assert sensors is not None  # noqa: S101 - loaded above
-        if isinstance(each.content, Tick):
-            on_clock_ticked.on_clock_ticked(
-                book,
-                self._cache,
-                place,
-                sensors=sensors,
-                watched=self._towns.watched(partition)[municipality],
-                tick=each.content,
-                out=out,
-            )
-        else:
-            signals = len(out.signals)
-            on_sensor_measured.on_sensor_measured(book, sensors, self._cache.calms(place), each.content, out)
-            if len(out.signals) > signals:  # A sensor that spoke again has a deadline again.
-                self._cache.quiet_until.pop(place, None)
+        return self._towns.book(place[1]), sensors
 
     async def _save(self, conn: AsyncConnection, work: dict[Place, _Work]) -> None:
         # Towns in one order in every process: two that lock the same towns never wait for each other.
@@ -166,7 +181,7 @@ class ReadingsBatch:
                 await self._save_states(conn, place, mine.out.touched)
                 await self._stage_two.changes.add(conn, municipality, mine.out.changes)
                 if mine.out.signals:
-                    parts.append((mine.out.signals, mine.cause))
+                    parts.append((mine.out.signals, mine.out.cause))
             if parts:
                 await self._stage_two.take_up(conn, municipality, parts)
 

@@ -35,6 +35,13 @@ def tick_of(record: Record) -> Tick:
         raise OursMalformed(record.topic, record.partition, record.offset, str(err)[:200]) from None
 
 
+def is_due(cache: SensorCache, place: Place, tick: Tick) -> bool:
+    """Say whether anything can have become silent since the last look."""
+    last, quiet_until = cache.last_tick.get(place[0]), cache.quiet_until.get(place)
+    is_set_back = last is not None and tick.now < last
+    return quiet_until is None or tick.now >= quiet_until or is_set_back
+
+
 def on_clock_ticked(
     book: Book,
     cache: SensorCache,
@@ -46,10 +53,7 @@ def on_clock_ticked(
     out: Outcome,
 ) -> None:
     """Look for silences, unless nothing can have become silent since the last look."""
-    last = cache.last_tick.get(place[0])
-    quiet_until = cache.quiet_until.get(place)
-    is_set_back = last is not None and tick.now < last
-    if quiet_until is not None and tick.now < quiet_until and not is_set_back:
+    if not is_due(cache, place, tick):
         return
     calms, signals = cache.calms(place), len(out.signals)
     calms.settle(book, out)

@@ -14,6 +14,7 @@ from services.triage.domain.calm import Calms
 from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Reading
 from services.triage.domain.rulebook import Book
+from services.triage.domain.runs import Measured, fold_records
 from services.triage.domain.state import SensorState
 
 TYPE: Final = SensorMeasured.TYPE
@@ -42,7 +43,7 @@ def readings_of(record: Record) -> Sequence[Reading]:
 
 
 def on_sensor_measured(
-    book: Book, sensors: dict[str, SensorState], calms: Calms, readings: Sequence[Reading], out: Outcome
+    book: Book, sensors: dict[str, SensorState], calms: Calms, records: Sequence[Measured], out: Outcome
 ) -> None:
-    """Fold readings, in the order in which ingest accepted them; ``calms.settle`` ends a batch."""
-    calms.fold(book, sensors, readings, out)
+    """Fold the readings of records, in the order in which ingest accepted them."""
+    fold_records(book, sensors, calms, records, out)

@@ -15,6 +15,7 @@ from services.triage.domain.engine import fold_sensors
 from services.triage.domain.folding import Outcome
 from services.triage.domain.inputs import Reading
 from services.triage.domain.rulebook import Book, book_of
+from services.triage.domain.runs import fold_records
 from services.triage.domain.state import SensorState, encode
 from services.triage.domain.window import MAX_WINDOW
 from tests.unit.triage.town import load, reading
@@ -27,6 +28,7 @@ Steps = st.lists(
         st.sampled_from([1, 1, 1, 1, 5, 20, -3, -40, 0]),
         st.sampled_from([1, 1, 1, 1, 1, 1, 0, 2]),
         st.sampled_from(["good", "good", "good", "good", "good", "suspect"]),
+        st.sampled_from(["g-001", "g-002", "g-003"]),
     ),
     min_size=1,
     max_size=120,
@@ -50,6 +52,17 @@ def quickly(book: Book, inputs: Sequence[Reading], cuts: int) -> tuple[dict[str,
     return states, out
 
 
+def by_runs(book: Book, inputs: Sequence[Reading], cuts: int) -> tuple[dict[str, SensorState], Outcome]:
+    states: dict[str, SensorState] = {}
+    calms, out, size = Calms(), Outcome(), cuts or len(inputs)
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        records = [(f"e-{start}", batch[: size // 2]), (f"f-{start}", batch[size // 2 :])]
+        fold_records(book, states, calms, records, out)
+    out.cause = None
+    return states, out
+
+
 def one_by_one(book: Book, inputs: Sequence[Reading]) -> tuple[dict[str, SensorState], Outcome]:
     states: dict[str, SensorState] = {}
     return states, fold_sensors(book, states, inputs, ())
@@ -57,23 +70,25 @@ def one_by_one(book: Book, inputs: Sequence[Reading]) -> tuple[dict[str, SensorS
 
 def agree(book: Book, inputs: Sequence[Reading], cuts: int) -> None:
     states, out = one_by_one(book, inputs)
-    quick_states, quick_out = quickly(book, inputs, cuts)
-    assert {id_: encode(one) for id_, one in states.items()} == {
-        id_: encode(one) for id_, one in quick_states.items()
-    }
-    assert out == quick_out
+    for way in (quickly, by_runs):
+        quick_states, quick_out = way(book, inputs, cuts)
+        assert {id_: encode(one) for id_, one in states.items()} == {
+            id_: encode(one) for id_, one in quick_states.items()
+        }
+        assert out == quick_out
 
 
 @quick
 @given(steps=Steps, cuts=st.integers(0, 9))
 def test_state_verdicts_and_signals_are_the_same(
-    book: Book, steps: list[tuple[float, int, int, str]], cuts: int
+    book: Book, steps: list[tuple[float, int, int, str, str]], cuts: int
 ) -> None:
     """Wherever a batch ends, and whatever comes between quiet readings."""
-    inputs, minute, n = [], 100, 0
-    for value, minutes, more, quality in steps:
-        minute, n = minute + minutes, max(1, n + more)
-        inputs.append(reading(n, minute, value, quality=quality))
+    inputs, minute, last_n = [], 100, dict[str, int]()
+    for value, minutes, more, quality, sensor in steps:
+        minute, n = minute + minutes, max(1, last_n.get(sensor, 0) + more)
+        inputs.append(reading(n, minute, value, quality=quality, sensor=sensor))
+        last_n[sensor] = n
     agree(book, inputs, cuts)
 
 
