@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from twilio.base.exceptions import (  # type: ignore[import-untyped]  # the SDK ships no types
@@ -25,7 +25,10 @@ from services.notify.outbound.twiml import call_script
 
 MAX_VALIDITY_S = 36_000
 RING_S = 30
-_LISTED_MOST = 50
+# A coordinator's phone gets hundreds of texts in the hour of a great rise; ours may be below all of them.
+_LISTED_MOST = 1_000
+_A_PAGE = 100
+_ORDER_DIFFERS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,21 @@ class TwilioCarrier:
 
     async def sent_to(self, channel: Channel, to: str, sender: str, since: datetime) -> list[Listed] | None:
         records = self._client.calls if channel is Channel.VOICE else self._client.messages
-        # Filtered by number only: a text that still waits has no DateSent, and the filter would hide it.
-        found = await _answer(lambda: records.list_async(to=to, from_=sender, limit=_LISTED_MOST))
-        if found is None:
+
+        async def newest() -> list[Listed]:
+            # Filtered by number only: a text that still waits has no DateSent, and the filter would hide it.
+            found = []
+            pages = await records.stream_async(to=to, from_=sender, limit=_LISTED_MOST, page_size=_A_PAGE)
+            async for record in pages:
+                one = _listed(record)
+                if one.created_at is not None and one.created_at < since - _ORDER_DIFFERS:
+                    break
+                found.append(one)
+            return found
+
+        listed: list[Listed] | None = await _answer(newest)
+        if listed is None:
             return None
-        listed = [_listed(each) for each in found]
         return [each for each in listed if each.created_at is None or each.created_at >= since]
 
     async def look_up(self, channel: Channel, sid: str) -> Listed | None:

@@ -136,6 +136,27 @@ async def test_the_list_is_filtered_by_time_here():
     assert "To=%2B50370000001" in stub.asked[0][1]
 
 
+async def test_the_list_is_read_until_it_is_too_old():
+    """Ours may lie below hundreds of newer texts to the same phone; an old one ends the search."""
+
+    def page(count, hour, following):
+        created = f"Mon, 06 May 2024 {hour}:00:00 +0000"
+        rows = [
+            {"sid": f"SM{n}", "status": "sent", "body": "b", "date_created": created} for n in range(count)
+        ]
+        return {"messages": rows, "next_page_uri": following}
+
+    async with Stub(
+        says(200, page(100, 12, "/2010-04-01/2")), says(200, page(3, 9, "/2010-04-01/3"))
+    ) as stub:
+        ours = carrier(stub.base)
+        since = datetime(2024, 5, 6, 11, 0, tzinfo=UTC)
+        found = await ours.sent_to(Channel.SMS, PHONE, "+50370009999", since)
+        await ours.close()
+    assert found is not None
+    assert (len(found), len(stub.asked)) == (100, 2)
+
+
 async def test_a_list_that_does_not_answer_is_not_an_empty_list():
     async with Stub(says(500, "")) as stub:
         ours = carrier(stub.base)
