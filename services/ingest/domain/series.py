@@ -87,16 +87,21 @@ def enrol(
         known: The values already accepted under each identity; absent where there is none.
         series: Where each sensor stands; absent for one that never spoke.
     """
-    values = {identity: set(found) for identity, found in known.items()}
+    several = {identity: set(found) for identity, found in known.items()}
+    only: dict[
+        str, float
+    ] = {}  # A float each: thousands of sets of one would be the garbage collector's work.
     last_n = {sensor_id: each.last_n for sensor_id, each in series.items()}
     of_sensor: dict[str, list[Reading]] = {}
     outcomes: list[Outcome] = []
     new: list[Numbered] = []
     for reading in readings:
         identity, sensor_id, value = reading.identity, reading.sensor_id, reading.value
-        seen = values.get(identity)
+        seen = several.get(identity)
+        if seen is None and identity in only:
+            seen = several[identity] = {only[identity]}
         if seen is None:
-            values[identity] = {value}
+            only[identity] = value
             outcomes.append(_ACCEPTED)
         elif value in seen:
             outcomes.append(_DUPLICATE)

@@ -20,8 +20,14 @@ _CHUNK: Final = 500
 _RUN: Final = ("municipality", "sensor_id", "last_us", "body")
 _SEEN: Final = ("municipality", "identity", "value", "n")
 
-Told = tuple[str, datetime, float]
-"""Property, moment and value of a reading of a run."""
+
+class Told(msgspec.Struct, array_like=True, gc=False):
+    """A reading of a run."""
+
+    measured: str
+    observed_at: datetime
+    value: float
+
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Told]).decode
@@ -56,10 +62,10 @@ async def values_of(
             found[identity] = found.get(identity, frozenset()) | {value}
     by_moment = [each for each in doubtful.values() if each.event_id is None]
     for sensor_id, body in await _covering(conn, municipality, by_moment):
-        for measured, observed_at, value in _decode(body):
-            identity = identity_of(sensor_id, measured, observed_at)
+        for told in _decode(body):
+            identity = identity_of(sensor_id, told.measured, told.observed_at)
             if identity in doubtful:
-                found[identity] = found.get(identity, frozenset()) | {value}
+                found[identity] = found.get(identity, frozenset()) | {told.value}
     return found
 
 
@@ -79,13 +85,13 @@ async def remember(
             seen.append((municipality, each.identity, reading.value, each.n))
         if is_doubtful:
             continue
-        told = (reading.measured, reading.observed_at, reading.value)
+        told = Told(reading.measured, reading.observed_at, reading.value)
         if reading.sensor_id in runs:
             runs[reading.sensor_id].append(told)
         else:
             runs[reading.sensor_id] = [told]
     rows = [
-        (municipality, sensor_id, microseconds(max([row[1] for row in run])), _encode(run))
+        (municipality, sensor_id, microseconds(max([told.observed_at for told in run])), _encode(run))
         for sensor_id, run in sorted(runs.items())
     ]
     await insert_rows(conn, RUN, _RUN, rows)
