@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 import uvloop
@@ -34,6 +34,20 @@ metadata: Final = sa.MetaData()
 TABLES: Final = runtime_tables(metadata)
 
 
+class Took(NamedTuple):
+    """Time and CPU seconds of this process."""
+
+    seconds: float
+    cpu_s: float
+
+    @classmethod
+    def now(cls) -> Took:
+        return cls(time.monotonic(), time.process_time())
+
+    def __sub__(self, before: Took) -> Took:
+        return Took(self.seconds - before.seconds, self.cpu_s - before.cpu_s)
+
+
 def outgoing(topic: str, count: int) -> Iterator[Outgoing]:
     value = json.dumps({"text": "x" * (VALUE_BYTES - 12)}).encode()
     at = datetime.now(UTC)
@@ -44,7 +58,7 @@ def outgoing(topic: str, count: int) -> Iterator[Outgoing]:
         yield Outgoing(topic, f"key-{number % KEYS}", envelope, value, Lane.INCIDENTS)
 
 
-async def relay(told: argparse.Namespace) -> float:
+async def relay(told: argparse.Namespace) -> Took:
     """Publish, confirm and mark every row; the rows are written before the time is taken."""
     db, clock = Database(told.database), SystemClock()
     await db.create_all(metadata)
@@ -61,17 +75,17 @@ async def relay(told: argparse.Namespace) -> float:
 
     lease = Lease(db, TABLES, "relay", "bench")
     part = Relay(db, outbox, connected, lease, clock, Health("bench"))  # type: ignore[arg-type]  # is one
-    began_s = time.monotonic()
+    began = Took.now()
     published = await part.drain()
-    took_s = time.monotonic() - began_s
+    took = Took.now() - began
     if published != told.count or not await part.drained():
         raise RuntimeError(f"{published} of {told.count} rows were published")
     await publisher.close()
     await db.close()
-    return took_s
+    return took
 
 
-async def producer(told: argparse.Namespace) -> float:
+async def producer(told: argparse.Namespace) -> Took:
     """Send the same records, flushing after every 500."""
     rows = [
         (each.value, (each.key or "").encode(), each.envelope.headers())
@@ -79,14 +93,14 @@ async def producer(told: argparse.Namespace) -> float:
     ]
     sender = AIOKafkaProducer(bootstrap_servers=told.bootstrap, enable_idempotence=True, acks="all")
     await sender.start()
-    began_s = time.monotonic()
+    began = Took.now()
     for start in range(0, len(rows), FLUSH_EVERY):
         for value, key, headers in rows[start : start + FLUSH_EVERY]:
             await sender.send(told.topic, value, key=key, headers=headers)
         await sender.flush()
-    took_s = time.monotonic() - began_s
+    took = Took.now() - began
     await sender.stop()
-    return took_s
+    return took
 
 
 def main() -> None:
@@ -96,13 +110,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--count", type=int, required=True)
     told = parser.parse_args()
-    took_s = uvloop.run({"relay": relay, "producer": producer}[told.how](told))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    answer = {
-        "seconds": took_s,
-        "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_rss_mb": used.ru_maxrss / 1024,
-    }
+    took = uvloop.run({"relay": relay, "producer": producer}[told.how](told))
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer = {"seconds": took.seconds, "cpu_s": took.cpu_s, "peak_rss_mb": peak_kb / 1024}
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import groupby
-from operator import attrgetter
 
 import msgspec
 
@@ -125,16 +123,15 @@ def enrol(
 # Looked up once: an enumeration's members cost more to reach than the reading to number.
 _ACCEPTED, _DUPLICATE, _CORRECTION = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CORRECTION
 _NOTHING = Series()
-_measured = attrgetter("measured")
 
 
 def _mark(readings: Sequence[Reading]) -> int:
-    """Return the sum of the fingerprints of one sensor's readings."""
-    return sum(
-        fingerprint_of_many(same[0].sensor_id, measured, same)
-        for measured, group in groupby(readings, _measured)
-        if (same := list(group))
-    )
+    """Return the sum of the fingerprints of one sensor's readings, nearly always of one property."""
+    sensor_id, measured = readings[0].sensor_id, readings[0].measured
+    others = [each for each in readings if each.measured is not measured]
+    if not others:
+        return fingerprint_of_many(sensor_id, measured, readings)
+    return _mark(others) + _mark([each for each in readings if each.measured is measured])
 
 
 def _newest(readings: Iterable[Reading]) -> datetime:
