@@ -25,6 +25,8 @@ from services.ingest.domain.packing import PACK_MOST, Waiting, pack
 from tests.support.towns import WrittenTown, write_town
 
 SENSORS: Final = 600
+GAUGES_A_ZONE: Final = 15
+"""Six hundred gauges watch forty zones: a reach of the river, a neighbourhood, is seen by several."""
 READINGS_EACH: Final = 1000
 START: Final = datetime(2026, 5, 5, 8, 0, tzinfo=UTC)
 EVERY: Final = timedelta(minutes=1)
@@ -73,14 +75,28 @@ class Load:
 
 
 def make_load(
-    folder: Path, town_id: str = "rio", *, sensors: int = SENSORS, each: int = READINGS_EACH, seed: int = 1
+    folder: Path,
+    town_id: str = "rio",
+    *,
+    sensors: int = SENSORS,
+    each: int = READINGS_EACH,
+    gauges_a_zone: int = GAUGES_A_ZONE,
+    plateau: tuple[int, int] = PLATEAU,
+    seed: int = 1,
 ) -> Load:
     """Write a town of that many gauges with a level rule each, and make their readings."""
     town = write_town(
-        folder, town_id, zones=sensors, residents_per_zone=1, confirm=2, levels=ROWS, expected_every_s=60
+        folder,
+        town_id,
+        zones=sensors // gauges_a_zone,
+        sensors_per_zone=gauges_a_zone,
+        residents_per_zone=1,
+        confirm=2,
+        levels=ROWS,
+        expected_every_s=60,
     )
     chance = random.Random(seed)
-    return Load(town, {gauge: _series(chance, each) for gauge in town.sensors})
+    return Load(town, {gauge: _series(chance, each, plateau) for gauge in town.sensors})
 
 
 def digest(moved: Iterable[Change]) -> tuple[int, str]:
@@ -129,10 +145,10 @@ class _Row:
     headers: Any = None  # Any: the producer's type is narrower than what it takes
 
 
-def _series(chance: random.Random, count: int) -> list[float]:
+def _series(chance: random.Random, count: int, plateau: tuple[int, int]) -> list[float]:
     values: list[float] = []
     for level in cycle(WAVE):
-        values += [round(level + chance.uniform(0.2, 0.8), 2) for _ in range(chance.randint(*PLATEAU))]
+        values += [round(level + chance.uniform(0.2, 0.8), 2) for _ in range(chance.randint(*plateau))]
         if len(values) >= count:
             break
     return values[:count]

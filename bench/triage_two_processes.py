@@ -15,7 +15,8 @@ def prepare(ground: Ground) -> None:
     """Six towns of a hundred gauges: what two processes share is a deployment, not one town's row."""
     towns = ground.folder / "towns"
     loads = [
-        make_load(towns, f"rio-{number}", sensors=100, each=1500, seed=number) for number in range(TOWNS)
+        make_load(towns, f"rio-{number}", sensors=100, each=1500, gauges_a_zone=10, seed=number)
+        for number in range(TOWNS)
     ]
     put_packed(ground.kafka.bootstrap, loads)
     ground.kept["loads"] = loads

@@ -21,6 +21,18 @@ async def insert_rows(
         await conn.exec_driver_sql(_statement(table, columns, conn.dialect), list(rows))
 
 
+async def put_rows(
+    conn: AsyncConnection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    rows: Sequence[Row],
+) -> None:
+    """Insert rows, or give those whose ``key`` stands there already the other columns' values."""
+    if rows:
+        await conn.exec_driver_sql(_upsert(table, columns, key, conn.dialect), list(rows))
+
+
 async def update_rows(
     conn: AsyncConnection,
     table: sa.Table,
@@ -44,6 +56,13 @@ def _statement(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -
     if list(compiled.positiontup or ()) != list(columns):
         raise ValueError(f"{table.name}: name the columns in the table's own order")
     return str(compiled)
+
+
+@lru_cache(maxsize=64)
+def _upsert(table: sa.Table, columns: tuple[str, ...], key: tuple[str, ...], dialect: sa.Dialect) -> str:
+    names = ", ".join(key)
+    new = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return f"{_statement(table, columns, dialect)} ON CONFLICT ({names}) DO UPDATE SET {new}"
 
 
 @lru_cache(maxsize=64)

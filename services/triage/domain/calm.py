@@ -187,11 +187,15 @@ def _band(rule: Levels, track: Track, reading: Reading) -> tuple[float, float] |
 
 
 def _first_to_move(rule: Levels, track: Track, window: Sequence[Kept]) -> datetime | None:
-    """Return the time of the first reading in the window that will move the settled standing."""
-    settled, ladder = track.settled, rule.ladder
-    if ladder.adopt(settled) is not settled:
+    """Return the time of a reading in the window before which none moves the settled standing.
+
+    None when none does. Between the bounds of the first reading no other needs a look.
+    """
+    band = rule.ladder.calm(track.settled, window[0][2])
+    if band is None:
         return window[0][0]
-    return next((kept[0] for kept in window if ladder.step(settled, kept[2]) != settled), None)
+    low, high = band
+    return next((kept[0] for kept in window if not low <= kept[2] < high), None)
 
 
 def _kept(reading: Reading) -> Kept:

@@ -57,7 +57,7 @@ class Change:
             "simulated": self.simulated,
             "rulebook_version": self.rulebook_version,
             "incident_id": self.incident_id,
-            "reasons": [reason.model_dump() for reason in self.reasons],
+            "reasons": [{"code": reason.code, "text": reason.text} for reason in self.reasons],
         }
 
 

@@ -115,24 +115,16 @@ def next_standing(rows: Sequence[Row], confirm: int, before: Standing, value: fl
     ``confirm`` readings in a row were below the present row's ``clear_below``: to the highest lower row
     that was not left by as many, else to normal.
     """
-    above = tuple(
-        min(count + 1, confirm) if value >= row.raise_at else 0
-        for row, count in zip(rows, before.above, strict=True)
-    )
-    below = tuple(
-        min(count + 1, confirm) if value < row.clear_below else 0
-        for row, count in zip(rows, before.below, strict=True)
-    )
-    reached = max((row.level for row, count in zip(rows, above, strict=True) if count >= confirm), default=0)
-    kept = max(
-        (
-            row.level
-            for row, count in zip(rows, below, strict=True)
-            if row.level <= before.level and count < confirm
-        ),
-        default=0,
-    )
-    return Standing(max(reached, kept), above, below, before.edition)
+    reached = kept = 0
+    above, below = [], []
+    for row, over, under in zip(rows, before.above, before.below, strict=True):
+        above.append(min(over + 1, confirm) if value >= row.raise_at else 0)
+        below.append(min(under + 1, confirm) if value < row.clear_below else 0)
+        if above[-1] >= confirm:
+            reached = row.level  # Rows stand in ascending order.
+        if below[-1] < confirm and row.level <= before.level:
+            kept = row.level
+    return Standing(max(reached, kept), tuple(above), tuple(below), before.edition)
 
 
 def waiting_row(ladder: Ladder, before: Standing, after: Standing) -> tuple[Row, int] | None:

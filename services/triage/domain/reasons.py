@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from schemas.events.base import Reason
 from services.triage.domain.rulebook import Book
@@ -37,7 +38,12 @@ def amount(value: float, unit: str | None) -> str:
 
 def moment(book: Book, at: datetime) -> str:
     """Write a moment by the town's own clocks: ``13:15 del 02/05``."""
-    return book.local(at).strftime("%H:%M del %d/%m")
+    return _minute(book.time_zone, at.replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=4096)
+def _minute(time_zone: ZoneInfo, at: datetime) -> str:
+    return at.astimezone(time_zone).strftime("%H:%M del %d/%m")
 
 
 def span(duration: timedelta) -> str:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from schemas.municipality import Municipality
@@ -133,8 +134,14 @@ def book_of(town: Municipality) -> Book:
 
 def _levels(rule: LevelRule) -> Levels:
     rows = [Row(int(row.level), row.raise_at, row.clear_below) for row in rule.levels]
-    ladder = Ladder(rows, rule.confirm, edition=int(rule.valid_from.timestamp()))
+    ladder = _ladder(tuple(rows), rule.confirm, int(rule.valid_from.timestamp()))
     return Levels(rule.id, rule.hazard.value, rule.sensor, rule.unit, tuple(rule.zones), ladder)
+
+
+@lru_cache(maxsize=4096)
+def _ladder(rows: tuple[Row, ...], confirm: int, edition: int) -> Ladder:
+    """Return one ladder for all rules of the same rows: what one gauge was answered is known for the next."""
+    return Ladder(rows, confirm, edition)
 
 
 def _silence(town: Municipality, rule: SilenceRule) -> Silence:

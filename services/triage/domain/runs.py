@@ -54,7 +54,7 @@ def _fold_run(
     """Fold one sensor's readings; yield what each of them brought that brought anything."""
     times, values = [each.observed_at for each in run], [each.value for each in run]
     breaks = _breaks(run, times)
-    place, count = 0, len(run)
+    place, count, piece = 0, len(run), Outcome()
     while place < count:
         calm = calms.of(book, sensor_id, out)
         if calm is not None and _follows(calm, run[place]):
@@ -64,12 +64,13 @@ def _fold_run(
                 out.touched.add(sensor_id)
                 place = end
                 continue
-        piece = Outcome()
         calms.fold_one(book, sensors, run[place], piece)
-        out.touched |= piece.touched
         if piece.changes or piece.signals:
             yield run[place], piece
+            out.touched |= piece.touched
+            piece = Outcome()
         place += 1
+    out.touched |= piece.touched
 
 
 def _breaks(run: Sequence[Reading], times: Sequence[datetime]) -> list[int]:

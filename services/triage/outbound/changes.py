@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.bulk import insert_rows, moment_of
 from services.triage.domain.changes import Change
 from services.triage.domain.state import encode
 from services.triage.tables import change
+
+_COLUMNS: Final = ("municipality", "kind", "at", "sensor_id", "incident_id", "body")
 
 
 class ChangeStore:
     """The table ``change``."""
 
     async def add(self, conn: AsyncConnection, municipality: str, changes: Sequence[Change]) -> None:
-        if not changes:
-            return
+        moment = moment_of(conn)
         rows = [
-            {
-                "municipality": municipality,
-                "kind": each.kind,
-                "at": each.at,
-                "sensor_id": each.sensor_id,
-                "incident_id": each.incident_id,
-                "body": encode(each.as_record()),
-            }
+            (
+                municipality,
+                each.kind,
+                moment(each.at.astimezone(UTC)),
+                each.sensor_id,
+                each.incident_id,
+                encode(each.as_record()),
+            )
             for each in changes
         ]
-        await conn.execute(sa.insert(change), rows)
+        await insert_rows(conn, change, _COLUMNS, rows)
 
     async def list(
         self, conn: AsyncConnection, municipality: str, *, after: int = 0, limit: int = 500

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.database import insert_into
+from services.runtime.bulk import Row, moment_of, put_rows
 from services.triage.domain.state import STATE_VERSION, SensorState, decode_sensor, encode
 from services.triage.errors import UnknownState
 from services.triage.tables import sensor
+
+_COLUMNS: Final = (
+    "municipality",
+    "sensor_id",
+    "partition",
+    "last_n",
+    "count",
+    "digest",
+    "observed_at",
+    "state",
+)
 
 
 class SensorStore:
@@ -31,18 +43,9 @@ class SensorStore:
         self, conn: AsyncConnection, municipality: str, partition: int, states: Iterable[SensorState]
     ) -> None:
         """Write states, new or changed."""
-        rows = [_row(municipality, partition, state) for state in states]
-        if not rows:
-            return
-        insert = insert_into(conn, sensor)
-        names = ("partition", "last_n", "count", "digest", "observed_at", "state")
-        await conn.execute(
-            insert.on_conflict_do_update(
-                index_elements=[sensor.c.municipality, sensor.c.sensor_id],
-                set_={name: insert.excluded[name] for name in names},
-            ),
-            rows,
-        )
+        moment = moment_of(conn)
+        rows = [_row(municipality, partition, state, moment) for state in states]
+        await put_rows(conn, sensor, _COLUMNS, ("municipality", "sensor_id"), rows)
 
     async def list(
         self, conn: AsyncConnection, municipality: str, *, after: str = "", limit: int = 500
@@ -64,14 +67,17 @@ def _read(raw: bytes) -> SensorState:
     return state
 
 
-def _row(municipality: str, partition: int, state: SensorState) -> dict[str, Any]:
-    return {
-        "municipality": municipality,
-        "sensor_id": state.sensor_id,
-        "partition": partition,
-        "last_n": state.last_n,
-        "count": state.count,
-        "digest": f"{state.digest:016x}",
-        "observed_at": state.newest[0] if state.newest else None,
-        "state": encode(state),
-    }
+def _row(
+    municipality: str, partition: int, state: SensorState, moment: Callable[[datetime], datetime | str]
+) -> Row:
+    newest = moment(state.newest[0].astimezone(UTC)) if state.newest else None
+    return (
+        municipality,
+        state.sensor_id,
+        partition,
+        state.last_n,
+        state.count,
+        f"{state.digest:016x}",
+        newest,
+        encode(state),
+    )

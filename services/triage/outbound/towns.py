@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.bulk import insert_rows, moment_of
 from services.runtime.database import after_commit, insert_into
 from services.triage.domain.state import STATE_VERSION, TownState, decode_town, encode
 from services.triage.errors import BrokenInvariant, UnknownState
 from services.triage.tables import input_log, town
+
+_COLUMNS: Final = ("municipality", "seq", "kind", "at", "body")
 
 
 @dataclass(slots=True)
@@ -65,12 +69,12 @@ class TownStore:
         inputs: Sequence[tuple[str, datetime, msgspec.Struct]],
     ) -> None:
         """Append what was decided upon, as ``(kind, at, body)``, and write the state that it led to."""
+        moment = moment_of(conn)
         rows = [
-            {"municipality": municipality, "seq": seq, "kind": kind, "at": at, "body": encode(body)}
+            (municipality, seq, kind, moment(at.astimezone(UTC)), encode(body))
             for seq, (kind, at, body) in enumerate(inputs, start=locked.seq + 1)
         ]
-        if rows:
-            await conn.execute(sa.insert(input_log), rows)
+        await insert_rows(conn, input_log, _COLUMNS, rows)
         locked.seq += len(rows)
         await conn.execute(
             sa.update(town)
