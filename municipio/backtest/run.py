@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -16,9 +16,12 @@ from municipio.backtest import recordings
 from municipio.backtest.intake import Intake
 from municipio.backtest.operator import Never, Operator
 from municipio.backtest.quick import QuickPlay, moment_of
+from municipio.backtest.series import Played, crossings
+from municipio.backtest.skill import skill
 from municipio.backtest.summary import summary
 from municipio.backtest.telling import Messages
 from municipio.backtest.town import Town
+from municipio.backtest.truth import Event
 from municipio.columns import NotInOrder, in_turn
 from municipio.errors import WrongUse
 from municipio.profiles import CANONICAL, recorded
@@ -40,10 +43,13 @@ class Backtest:
     messages: Messages
     findings: Findings = field(default_factory=Findings)
     duration_s: float = 0.0
+    played: Played | None = None
+    events: Sequence[Event] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the document of ``municipio backtest --json``; times with the town's own offset."""
         taken, findings = self.intake.taken, self.findings
+        skills = skill(self.municipality, self.town.changes, self.events) if self.events else []
         document = {
             "schema": SCHEMA,
             "municipality": self.municipality.id,
@@ -76,10 +82,17 @@ class Backtest:
                 }
                 for one in self.town.silences
             ],
-            "summary": summary(self.town.book, self.town.changes, self.town.silences, self.town.last_at),
+            "summary": self._summary(skills),
+            "skill": skills,
+            "events": [asdict(event) for event in self.events],
             "comparison": None,
         }
         return {name: self._shown(value) for name, value in document.items()}
+
+    def _summary(self, skills: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        leads = {row["rule"]: row["lead_time_s"]["p50"] for row in reversed(skills) if row["lead_time_s"]}
+        rows = summary(self.town.book, self.town.changes, self.town.silences, self.town.last_at)
+        return [{**row, "lead_time_s": leads.get(row["rule"])} for row in rows]
 
     def _shown(self, value: Any) -> Any:  # Any: a JSON document
         if isinstance(value, datetime):
@@ -135,6 +148,7 @@ def in_blocks(
         if progress is not None:
             progress(done.intake.taken.readings, moment_of(int(block.at_us[-1])))
     done.town.settle()
+    done.played = Played(files, form, is_in_order=True)
     return done
 
 
@@ -156,6 +170,7 @@ def row_by_row(
         if progress is not None:
             progress(done.intake.taken.readings, at)
     done.town.settle()
+    done.played = Played(files, form, is_in_order=False)
     return done
 
 
@@ -171,8 +186,15 @@ def run_record(folder: Path, municipality: Municipality) -> Backtest:
     rows = [(row, done.intake.take(row.at, [row])) for row in record.readings]
     for at, inputs in recordings.in_order([reading for _, taken in rows for reading in taken], record.inputs):
         done.town.put(at, inputs)
+    done.played = Played([folder / recordings.READINGS], CANONICAL, is_in_order=False)
     done.duration_s = time.monotonic() - started_s
     return done
+
+
+def measure(done: Backtest, told: Sequence[Event], marks: Mapping[str, float]) -> None:
+    """Hold a backtest against what really happened: events that a file tells, and gauges over a mark."""
+    crossed = crossings(done.played, done.municipality, marks) if marks and done.played else []
+    done.events = sorted([*told, *crossed], key=lambda each: each.begins_at)
 
 
 def compared(runs: Sequence[Backtest]) -> dict[str, Any] | None:
@@ -191,6 +213,7 @@ def compared(runs: Sequence[Backtest]) -> dict[str, Any] | None:
                 "messages": len(said["messages"]),
                 "silences": len(said["silences"]),
                 "summary": said["summary"],
+                "skill": said["skill"],
             }
         )
     return {"items": rows}

@@ -16,8 +16,7 @@ def summary(
 ) -> list[dict[str, Any]]:
     """Return a row per rule.
 
-    ``n`` counts rises of the condition, of a silence rule its silences. ``lead_time_s`` needs to be told
-    what really happened, so it is None here.
+    ``n`` counts rises of the condition, of a silence rule its silences.
     """
     rows = [_of_levels(rule_id, changes, until) for rule_id in sorted(book.levels)]
     return rows + [_of_silences(rule_id, silences, until) for rule_id in sorted(book.silences)]
@@ -43,7 +42,6 @@ def _of_levels(rule_id: str, changes: Sequence[Change], until: datetime | None) 
         "rule": rule_id,
         "n": len(rises),
         "first": rises[0].observed_at if rises else None,
-        "lead_time_s": None,
         "time_in_level_s": dict(sorted(spent.items())),
     }
 
@@ -56,6 +54,5 @@ def _of_silences(rule_id: str, silences: Sequence[Silence], until: datetime | No
         "rule": rule_id,
         "n": len(mine),
         "first": min((each.since for each in mine), default=None),
-        "lead_time_s": None,
         "time_in_level_s": {"no_data": lasted_s} if mine else {},
     }

@@ -53,6 +53,7 @@ class Town:
         self.state = empty(town.id)
         self.changes: list[Change] = []
         self.silences: list[Silence] = []
+        self.first_at: datetime | None = None
         self.last_at: datetime | None = None
         self._operator = operator
         self._listener = listener or (lambda _: None)
@@ -113,6 +114,7 @@ class Town:
 
     def put(self, at: datetime, inputs: Sequence[Input]) -> None:
         """Fold inputs and take note of what they brought."""
+        self.first_at = self.first_at or at
         self.last_at = at if self.last_at is None else max(at, self.last_at)
         silent = self._silent(inputs)
         changes = [change for each in inputs for change in self._fold(each)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +18,7 @@ from municipio.errors import WrongUse
 if TYPE_CHECKING:
     from municipio.backtest.operator import Operator
     from municipio.backtest.run import Backtest
+    from municipio.backtest.truth import Event
     from schemas.municipality import Municipality
 
 _SOME_REFUSED = 1
@@ -39,22 +43,41 @@ def backtest(
             "--operator", metavar="never|after:PT6H|FILE", help="Who closes (simulated): nobody, after, FILE."
         ),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", metavar="FILE", help="What really happened: begins_at,ends_at,zone,level,…"),
+    ] = None,
+    references: Annotated[
+        list[str] | None,
+        typer.Option("--reference", metavar="SENSOR=VALUE", help="It happened when this gauge stood there."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with a chart per gauge.")
+    ] = None,
     municipality: Town = DEFAULT_TOWN,
     as_json: AsJson = False,
 ) -> int:
     """Decide recorded readings as the running system would, with a simulated operator.
+
+    With --truth or --reference each threshold is held against what really happened: hits, misses, false
+    alarms, lead time, POD and FAR.
 
     0 all taken, 1 some rows were refused or broken (listed), 2 unreadable.
     """
     from municipio.backtest.run import compared
     from municipio.output import print_json
 
+    if html is not None and not html.absolute().parent.is_dir():
+        raise WrongUse(f"--html: there is no folder {html.absolute().parent}.")
+    held = _Truth(truth, references or [])
     if any(path.is_dir() for path in files):
-        done = _of_record(files, municipality, profile, rulebooks or [], operator)
+        done = _of_record(files, municipality, profile, rulebooks or [], operator, held)
     else:
         folder = town_folder(municipality)
-        done = _of_files(files, folder, profile, rulebooks or [], operator)
+        done = _of_files(files, folder, profile, rulebooks or [], operator, held)
     said = done[0].as_json() | {"comparison": compared(done)}
+    if html is not None:
+        _write(html, done[0], said)
     if as_json:
         print_json("backtest", said)
     else:
@@ -62,17 +85,50 @@ def backtest(
     return _SOME_REFUSED if said["rejected_count"] or said["broken_count"] or said["quarantined"] else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What a backtest is held against: a file of events, gauges with a mark."""
+
+    file: Path | None
+    references: Sequence[str]
+
+    def read(self, town: Municipality) -> tuple[list[Event], dict[str, float]]:
+        from municipio.backtest.truth import events_of
+
+        told = [] if self.file is None else events_of(self.file, town)
+        return told, dict(_mark(said, town) for said in self.references)
+
+
+def _mark(said: str, town: Municipality) -> tuple[str, float]:
+    sensor_id, _, value = said.partition("=")
+    try:
+        mark = float(value)
+    except ValueError:
+        mark = math.nan
+    if not math.isfinite(mark):
+        raise WrongUse(f"--reference: {said} is not SENSOR=VALUE, as in rio-1=3.0.")
+    if sensor_id not in town.sensor_of:
+        raise WrongUse(f"--reference: the town has no sensor {sensor_id}.")
+    return sensor_id, mark
+
+
 def _of_files(
-    files: list[Path], folder: Path, profile: str | None, rulebooks: list[Path], operator: str | None
+    files: list[Path],
+    folder: Path,
+    profile: str | None,
+    rulebooks: list[Path],
+    operator: str | None,
+    truth: _Truth,
 ) -> list[Backtest]:
-    from municipio.backtest.run import run
+    from municipio.backtest.run import measure, run
     from municipio.profiles import profile_named
     from municipio.progress import late_progress
 
     looks = profile_named(profile, folder) if profile else None
     towns = [_town(folder, rulebook) for rulebook in rulebooks] or [_town(folder)]
+    told, marks = truth.read(towns[0])
     with late_progress("readings") as progress:
-        return [
+        done = [
             run(
                 files,
                 town,
@@ -82,14 +138,22 @@ def _of_files(
             )
             for town in towns
         ]
+        for each in done:
+            measure(each, told, marks)
+    return done
 
 
 def _of_record(
-    files: list[Path], municipality: str, profile: str | None, rulebooks: list[Path], operator: str | None
+    files: list[Path],
+    municipality: str,
+    profile: str | None,
+    rulebooks: list[Path],
+    operator: str | None,
+    truth: _Truth,
 ) -> list[Backtest]:
     """Decide a record again; under another rulebook or operator its readings are played like a file's."""
     from municipio.backtest import recordings
-    from municipio.backtest.run import run_record
+    from municipio.backtest.run import measure, run_record
 
     if len(files) != 1 or profile:
         raise WrongUse("A folder of `municipio record` is played alone and needs no --profile.")
@@ -98,11 +162,23 @@ def _of_record(
     is_known = municipality == DEFAULT_TOWN and (known / "municipality.yaml").is_file()
     folder = known if is_known else town_folder(_named(municipality, note["municipality"]))
     if rulebooks or operator:
-        return _of_files([files[0] / recordings.READINGS], folder, None, rulebooks, operator)
+        return _of_files([files[0] / recordings.READINGS], folder, None, rulebooks, operator, truth)
     town = _town(folder)
     if town.id != note["municipality"]:
         raise WrongUse(f"{files[0]} is a record of {note['municipality']}, and {folder} is {town.id}.")
-    return [run_record(files[0], town)]
+    told, marks = truth.read(town)
+    done = run_record(files[0], town)
+    measure(done, told, marks)
+    return [done]
+
+
+def _write(path: Path, done: Backtest, said: dict[str, Any]) -> None:
+    from municipio.backtest.report import report
+
+    try:
+        path.write_text(report(done, said), encoding="utf-8")
+    except OSError as err:
+        raise WrongUse(f"--html: {path} cannot be written: {err.strerror}.") from err
 
 
 def _named(municipality: str, recorded: str) -> str:
@@ -145,7 +221,8 @@ def _duration(said: str) -> timedelta:
 def _tell(said: dict[str, Any]) -> None:
     from municipio.output import print_fields, print_table
 
-    lists = ("rejected", "broken", "changes", "messages", "tasks", "silences", "summary", "comparison")
+    lists = {"rejected", "broken", "changes", "messages", "tasks", "silences", "summary"}
+    lists |= {"skill", "events", "comparison"}
     print_fields({name: value for name, value in said.items() if name not in lists})
     moves = [row for row in said["changes"] if row["from"] != row["to"] and not _is_settling(row)]
     columns = {"at": "at", "kind": "kind", "rule": "rule", "zone": "zone", "from": "from", "to": "to"}
@@ -156,9 +233,25 @@ def _tell(said: dict[str, Any]) -> None:
     print_table("Silences", {"site": "site", "from": "from", "to": "to"}, said["silences"])
     summed = {"rule": "rule", "n": "n", "first": "first", "time_in_level_s": "time in level (s)"}
     print_table("Summary", summed, said["summary"])
+    for each in (said["comparison"] or {"items": [said] if said["skill"] else []})["items"]:
+        _tell_rulebook(each)
     for name, title in (("broken", "Broken rows"), ("rejected", "Refused")):
         if said[name]:
             print_table(title, {"file": "file", "row": "row", "reason": "why"}, said[name])
+
+
+def _tell_rulebook(said: dict[str, Any]) -> None:
+    """Show how one rulebook did, to be read beside another."""
+    from municipio.output import print_table
+
+    title = f"Rulebook {said['rulebook_version']}"
+    if not said["skill"]:
+        print_table(title, {"rule": "rule", "n": "n", "first": "first"}, said["summary"])
+        return
+    lead = [{**row, "lead": (row["lead_time_s"] or {}).get("p50")} for row in said["skill"]]
+    counts = {"events": "events", "hits": "hits", "misses": "misses", "false_alarms": "false alarms"}
+    rates = {"pod": "POD", "far": "FAR", "lead": "lead time p50 (s)"}
+    print_table(title, {"rule": "rule", "level": "level", **counts, **rates}, lead)
 
 
 def _is_settling(row: dict[str, Any]) -> bool:
