@@ -160,9 +160,10 @@ def blocks(path: Path, form: Profile, findings: Findings) -> Iterator[Block]:
         if form.received_at is not None and form.received_at.column in header:
             raise NotInOrder
         read = _Reader(path.name, header, form, findings)
-        held: Block | None = None
+        held, position = None, 0
         for chunk in chunks(file, header, form.delimiter, reader.line_num):
-            block = read.block(chunk)
+            block, before, position = read.block(chunk), position, file.buffer.tell()
+            findings.bytes_read += position - before
             if held is not None and len(held):
                 block = held.with_more(block)
             if (block.at_us[1:] < block.at_us[:-1]).any():

@@ -54,9 +54,11 @@ class Findings:
 
     Attributes:
         unknown_columns: Named in a header, read by nobody.
+        bytes_read: Of files that are read as columns.
     """
 
     rows: int = 0
+    bytes_read: int = 0
     missing: int = 0
     unknown_columns: list[str] = field(default_factory=list)
     broken_count: int = 0

@@ -30,7 +30,8 @@ from schemas.municipality import Municipality
 from schemas.municipality.profile import Profile
 
 SCHEMA: Final = "municipio/backtest/1"
-Progress = Callable[[int, datetime], None]
+Progress = Callable[[int, datetime, float | None], None]
+"""Told how many readings were played, up to when, and which share of the files that is, where known."""
 
 
 @dataclass(slots=True)
@@ -142,11 +143,13 @@ def in_blocks(
         NotInOrder: They must be sorted first.
     """
     done = _begin(municipality, operator, remembers=False)
+    size = sum(path.stat().st_size for path in files if path.is_file()) or 1
     play = QuickPlay(done.town, done.intake)
     for block in in_turn(files, form, done.findings):
         play.play(block)
         if progress is not None:
-            progress(done.intake.taken.readings, moment_of(int(block.at_us[-1])))
+            share = done.findings.bytes_read / size
+            progress(done.intake.taken.readings, moment_of(int(block.at_us[-1])), share)
     done.town.settle()
     done.played = Played(files, form, is_in_order=True)
     return done
@@ -168,7 +171,7 @@ def row_by_row(
     for at, same in groupby(recorded(files, form, done.findings), key=attrgetter("at")):
         done.town.receive(at, done.intake.take(at, list(same)))
         if progress is not None:
-            progress(done.intake.taken.readings, at)
+            progress(done.intake.taken.readings, at, None)
     done.town.settle()
     done.played = Played(files, form, is_in_order=False)
     return done

@@ -134,7 +134,7 @@ def _of_files(
                 town,
                 profile=looks,
                 operator=_operator(operator or _DEFAULT_OPERATOR),
-                progress=lambda count, at: progress(f"{at:%Y-%m-%d %H:%M} UTC  {count}"),
+                progress=lambda count, at, share: progress(f"{at:%Y-%m-%d %H:%M} UTC  {count}", share),
             )
             for town in towns
         ]
