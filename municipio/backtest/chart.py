@@ -14,7 +14,7 @@ from municipio.backtest.series import Envelope
 WIDTH, LEFT, RIGHT = 1000, 66, 876
 TOP, BOTTOM = 14, 254
 VERDICTS, MESSAGES, EVENTS, AXIS, HEIGHT = 264, 292, 316, 334, 352
-COLOURS: Final = ("#5b8a72", "#e0b000", "#e07800", "#c8281c", "#6a1b9a")
+COLOURS: Final = ("#5b8a72", "#b08a00", "#e07800", "#c8281c", "#6a1b9a")
 """By level; told apart by brightness, too."""
 OCCURRED: Final = "#37474f"
 LABEL_HEIGHT: Final = 13
