@@ -74,6 +74,7 @@ def subscribe(
     handle: Handle,
     health: Health,
     max_records: int = 200,
+    partition_fetch_bytes: int = 1 << 20,
     ownership: Gate | None = None,
     crash: Callable[[str], Any] = process.crash,
 ) -> Consumer:
@@ -92,6 +93,7 @@ def subscribe(
         batch=True,
         batch_timeout_ms=10,
         max_records=max_records,
+        max_partition_fetch_bytes=partition_fetch_bytes,
         group_id=f"{service}.{topic_name}",
         group_instance_id=f"{service}.{topic_name}-{slot}",
         auto_offset_reset="earliest",

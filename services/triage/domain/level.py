@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -127,6 +128,7 @@ def next_standing(rows: Sequence[Row], confirm: int, before: Standing, value: fl
     return Standing(max(reached, kept), tuple(above), tuple(below), before.edition)
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
 def waiting_row(ladder: Ladder, before: Standing, after: Standing) -> tuple[Row, int] | None:
     """Return the highest row that this reading reached without being confirmed yet, and the count so far."""
     for row, count, count_before in zip(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from faststream.kafka import KafkaBroker
 
@@ -13,6 +13,9 @@ from services.triage.settings import SERVICE
 
 if TYPE_CHECKING:
     from services.triage.app import App
+
+FETCH_BYTES: Final = 3 << 20
+"""Of one partition at once: some thirty full records, so that a backlog is folded in few transactions."""
 
 
 def subscriptions(broker: KafkaBroker, app: App) -> list[Consumer]:
@@ -25,6 +28,7 @@ def subscriptions(broker: KafkaBroker, app: App) -> list[Consumer]:
         handle=app.handle,
         health=app.health,
         max_records=app.settings.readings_max_records,
+        partition_fetch_bytes=FETCH_BYTES,
         ownership=app.ownership,
     )
     said = [
