@@ -15,13 +15,14 @@ from typing import Any, Final
 from municipio.backtest import recordings
 from municipio.backtest.intake import Intake
 from municipio.backtest.operator import Never, Operator
-from municipio.backtest.quick import QuickPlay, moment_of
+from municipio.backtest.quick import QuickPlay
 from municipio.backtest.series import Played, crossings
 from municipio.backtest.skill import skill
 from municipio.backtest.summary import summary
 from municipio.backtest.telling import Messages
 from municipio.backtest.town import Town
 from municipio.backtest.truth import Event
+from municipio.blocks import moment_of
 from municipio.columns import NotInOrder, in_turn
 from municipio.errors import WrongUse
 from municipio.profiles import CANONICAL, recorded

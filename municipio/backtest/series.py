@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from municipio.backtest.intake import Door, Intake
-from municipio.backtest.quick import moment_of
 from municipio.backtest.truth import Event
-from municipio.columns import Floats, Ints, in_turn, us_of
+from municipio.blocks import Floats, Ints, moment_of, us_of
+from municipio.columns import in_turn
 from municipio.profiles import recorded
 from municipio.rows import Findings
 from schemas.municipality import Municipality
