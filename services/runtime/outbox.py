@@ -197,7 +197,8 @@ class Outbox:
     ) -> list[Pending]:
         """Return unpublished dead letters, or all others, in the order of lane and acceptance."""
         t = self._table
-        which = t.c.lane >= Lane.DEAD_LETTERS if dead else t.c.lane < Lane.DEAD_LETTERS
+        # Named one by one: for a range SQLite takes another index and sorts all that waits, each round.
+        which = t.c.lane.in_([int(lane) for lane in Lane if (lane >= Lane.DEAD_LETTERS) == dead])
         kept = (t.c.seq, t.c.topic, t.c.key, t.c.partition, t.c.lane, t.c.hold, t.c.headers, t.c.value)
         unpublished = sa.select(*kept).where(t.c.published_at.is_(None), which)
         wanted = unpublished.order_by(t.c.lane, t.c.seq).limit(limit)

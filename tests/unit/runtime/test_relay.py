@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -109,6 +110,29 @@ async def test_a_decision_overtakes_readings_accepted_before_it(db: Database, ta
     await accept(db, outbox, outgoing("decision", "ejemplo", topic="messages", lane=Lane.DECISIONS))
     await relay.drain()
     assert broker.names == ["decision", "r0", "r1", "r2"]
+
+
+async def test_what_waits_is_read_without_sorting_all_of_it(tmp_path: Path, metadata, tables, outbox) -> None:
+    """Else each round after a long outage would sort everything that is left."""
+    db = Database(f"sqlite:///{tmp_path / 'waits.sqlite'}")
+    await db.create_all(metadata)
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(
+        db._reading.sync_engine,
+        "before_cursor_execute",
+        lambda conn, cursor, statement, parameters, context, many: asked.append((statement, parameters)),
+    )
+    async with db.reading() as conn:
+        for dead in (False, True):
+            await outbox.waiting(conn, 10, frozenset(), dead=dead)
+        plans = [
+            " ".join(row[3] for row in await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", told))
+            for statement, told in asked[-2:]
+        ]
+    await db.close()
+    for plan in plans:
+        assert "outbox_unpublished" in plan
+        assert "TEMP B-TREE" not in plan
 
 
 async def test_rolled_back_records_never_leave(db: Database, tables, outbox) -> None:
