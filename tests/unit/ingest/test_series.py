@@ -80,6 +80,8 @@ def test_numbers_have_no_holes_and_the_last_is_the_count(offered: list[Reading])
 def test_fingerprint_does_not_depend_on_order(offered: list[Reading], data: st.DataObject) -> None:
     """The loss oracle compares sets."""
     shuffled = data.draw(st.permutations(offered))
-    marks = [{k: s.fingerprint for k, s in enrol(rows, {}, {}).series.items()} for rows in (offered, shuffled)]
+    marks = [
+        {k: s.fingerprint for k, s in enrol(rows, {}, {}).series.items()} for rows in (offered, shuffled)
+    ]
 
     assert marks[0] == marks[1]
