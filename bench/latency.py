@@ -19,7 +19,7 @@ from municipio.ports import free_ports
 PROBES: Final = 334
 """A run; three of them are the thousand."""
 RUNS_MOST: Final = 4
-EVERY_S: Final = 0.1
+EVERY_S: Final = 0.2
 QUIET: Final = 100
 """Gauges that never alarm, for the background."""
 TOPIC: Final = "bench.chain"
