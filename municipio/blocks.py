@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -29,72 +29,79 @@ class Name(NamedTuple):
     unit: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Block:
-    """Readings in the order of their times. A moment stands whole in one block.
+    """Readings of one or more files.
 
     Attributes:
         names: Of all series so far, also of earlier blocks.
+        files: Their names, likewise.
         at_us: When each was observed and is played, in microseconds since 1970.
         series: Its place in ``names``, or ODD.
         value: As the row says it; of an odd row no number.
+        file, row: Where it stands.
+        odd: The rows that are not plain, by file and row.
     """
 
     names: Sequence[Name]
+    files: Sequence[str]
     at_us: Ints
     series: Ints
     value: Floats
-    _numbers: Ints
-    _places: Ints
-    _cells: list[list[str]]
-    _odd: dict[int, Recorded]
-    _as_row: Callable[[int, list[str]], Recorded]
+    file: Ints
+    row: Ints
+    odd: Mapping[tuple[int, int], Recorded]
 
     def __len__(self) -> int:
         return len(self.at_us)
 
-    def recorded(self, at: int) -> tuple[int, Recorded]:
-        """Return the number of a row and what it says."""
-        number = int(self._numbers[at])
-        if number in self._odd:
-            return number, self._odd[number]
-        place = self._places[at]
-        return number, self._as_row(number, [column[place] for column in self._cells])
+    @property
+    def is_in_order(self) -> bool:
+        return not (self.at_us[1:] < self.at_us[:-1]).any()
 
-    def cut(self) -> tuple[Block, Block]:
-        """Return what comes before the last moment, and the last moment."""
-        end = int(np.searchsorted(self.at_us, self.at_us[-1], "left")) if len(self) else 0
-        return self._part(0, end), self._part(end, len(self))
+    def recorded(self, at: int) -> Recorded:
+        """Return what a row says; a plain one says no more than the columns."""
+        place = int(self.file[at]), int(self.row[at])
+        if place in self.odd:
+            return self.odd[place]
+        moment = moment_of(int(self.at_us[at]))
+        said = {**self.names[self.series[at]]._asdict(), "value": float(self.value[at])}
+        return Recorded(moment, self.files[place[0]], place[1], {**said, "observed_at": moment.isoformat()})
 
-    def with_more(self, more: Block) -> Block:
-        """Return both as one; the rows of ``more`` follow, and it is used up."""
-        places = np.where(more._places >= 0, more._places + len(self._cells[0]), more._places)
-        for before, after in zip(self._cells, more._cells, strict=True):
-            after[:0] = before
+    def some(self, which: slice | Ints) -> Block:
+        """Return some of its rows, or all of them in another order."""
         return Block(
-            more.names,
-            np.concatenate((self.at_us, more.at_us)),
-            np.concatenate((self.series, more.series)),
-            np.concatenate((self.value, more.value)),
-            np.concatenate((self._numbers, more._numbers)),
-            np.concatenate((self._places, places)),
-            more._cells,
-            {**self._odd, **more._odd},
-            more._as_row,
+            self.names,
+            self.files,
+            self.at_us[which],
+            self.series[which],
+            self.value[which],
+            self.file[which],
+            self.row[which],
+            self.odd,
         )
 
-    def _part(self, begin: int, end: int) -> Block:
-        places, cells = self._places[begin:end], self._cells
-        if begin:
-            first = int(min(places[places >= 0], default=len(cells[0])))
-            places = np.where(places >= 0, places - first, places)
-            cells = [column[first:] for column in cells]
-        numbers = self._numbers[begin:end]
-        odd = {number: self._odd[number] for number in numbers.tolist() if number in self._odd}
-        return Block(
-            self.names, self.at_us[begin:end], self.series[begin:end], self.value[begin:end],
-            numbers, places, cells, odd, self._as_row,
-        )  # fmt: skip
+    def in_order(self) -> Block:
+        """Return it by time; what is of one moment stays as it stood."""
+        return self if self.is_in_order else self.some(np.argsort(self.at_us, kind="stable"))
+
+    def whole_moments(self) -> int:
+        """Return how many rows there are before the last moment, which may go on elsewhere."""
+        return int(self.at_us.searchsorted(self.at_us[-1], "left")) if len(self) else 0
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Return blocks as one, in the order given."""
+    return Block(
+        blocks[-1].names,
+        blocks[-1].files,
+        np.concatenate([block.at_us for block in blocks]),
+        np.concatenate([block.series for block in blocks]),
+        np.concatenate([block.value for block in blocks]),
+        np.concatenate([block.file for block in blocks]),
+        np.concatenate([block.row for block in blocks]),
+        {place: row for block in blocks for place, row in block.odd.items()},
+    )
 
 
 def us_of(moment: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Read a recorded file as columns, many rows at a time, where it stands in the order of its times.
+"""Read recorded files as columns, many rows at a time.
 
 Each different cell is read once, by what reads the cells of a row; a row with a cell that is not plain is
 read as a row. So both ways find the same readings, and the same faults.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from municipio.blocks import ODD, Block, Ints, Name, us_of
+from municipio.blocks import ODD, Block, Flags, Ints, Name, joined, us_of
 from municipio.chunks import Chunk, chunks
 from municipio.profiles import check_header, opened
 from municipio.rows import (
@@ -36,57 +35,74 @@ from municipio.wall_clock import Ambiguous
 from schemas.municipality.profile import Profile
 
 KNOWN_MOST: Final = 100_000
+SORTED_MOST: Final = 2_000_000
+"""Readings that are sorted in memory, for which it takes some 150 bytes each; more are sorted on the disk."""
+SORTED_ROWS: Final = 20_000
 _MISSING, _NO_NUMBER, _NO_TIME = math.inf, math.nan, np.iinfo(np.int64).min
 
 
 class NotInOrder(Exception):
-    """The rows of a file must be sorted, or told apart by their order, before they are played."""
+    """The rows must be sorted before they are played."""
+
+
+class NotInColumns(Exception):
+    """The rows must be read one by one."""
+
+
+Read = Callable[[Sequence[Path], Profile, Findings], Iterator[Block]]
 
 
 def in_turn(files: Sequence[Path], form: Profile, findings: Findings) -> Iterator[Block]:
     """Yield the readings of files of which each begins after another has ended, oldest first.
 
+    A moment stands whole in one block. What is wrong with a row stands in ``findings``.
+
     Raises:
         FileUnreadable: A file cannot be opened or lacks a column that the profile names.
         NotInOrder: A file is not in order, or two overlap.
+        NotInColumns: Two readings of one clock are not told apart by the row alone, or a reading is played at
+            another time than its own.
     """
-    streams = [(first, rest) for path in files if (first := next(rest := blocks(path, form, findings), None))]
-    ended_us: int | None = None
-    for first, rest in sorted(streams, key=lambda stream: int(stream[0].at_us[0])):
-        for block in chain([first], rest):
-            if ended_us is not None and int(block.at_us[0]) <= ended_us:
+    reader = _Reader(files, form, findings)
+    streams = [
+        (first, rest) for place in range(len(files)) if (first := next(rest := reader.blocks(place), None))
+    ]
+    held: list[Block] = []
+    for first, rest in sorted(streams, key=lambda stream: int(stream[0].at_us.min())):
+        if held and first.at_us[0] <= held[0].at_us[-1]:
+            raise NotInOrder  # Of two files it shows in no order which row of one moment came first.
+        for more in chain([first], rest):
+            block = joined([*held, more]) if held else more
+            if not block.is_in_order:
                 raise NotInOrder
-            ended_us = int(block.at_us[-1])
-            yield block
+            end = block.whole_moments()
+            held = [block.some(slice(end, None))]
+            if end:
+                yield block.some(slice(end))
+    yield from held
 
 
-def blocks(path: Path, form: Profile, findings: Findings) -> Iterator[Block]:
-    """Yield the readings of a file; what is wrong with a row stands in ``findings``.
+def at_once(files: Sequence[Path], form: Profile, findings: Findings) -> Iterator[Block]:
+    """Yield the readings of files in whatever order they stand, sorted in memory; else as ``in_turn``.
 
     Raises:
-        FileUnreadable: It cannot be opened or lacks a column that the profile names.
-        NotInOrder: A reading is older than one before it, or is played at another time than its own.
+        NotInColumns: Also when there are too many.
     """
-    with opened(path, form) as file:
-        reader = csv.DictReader(file, delimiter=form.delimiter)
-        header = list(reader.fieldnames or ())
-        check_header(path, header, form, findings)
-        if form.received_at is not None and form.received_at.column in header:
-            raise NotInOrder
-        read = _Reader(path.name, header, form, findings)
-        held, position = None, 0
-        for chunk in chunks(file, header, form.delimiter, reader.line_num):
-            block, before, position = read.block(chunk), position, file.buffer.tell()
-            findings.bytes_read += position - before
-            if held is not None and len(held):
-                block = held.with_more(block)
-            if (block.at_us[1:] < block.at_us[:-1]).any():
-                raise NotInOrder
-            whole, held = block.cut()
-            if len(whole):
-                yield whole
-        if held is not None and len(held):
-            yield held
+    reader, blocks, count = _Reader(files, form, findings), list[Block](), 0
+    for block in chain.from_iterable(map(reader.blocks, range(len(files)))):
+        blocks.append(block)
+        count += len(block)
+        if count > SORTED_MOST:
+            raise NotInColumns
+    if not blocks:
+        return
+    whole, begin = joined(blocks).in_order(), 0
+    blocks.clear()
+    while begin < len(whole):
+        last_us = whole.at_us[min(begin + SORTED_ROWS, len(whole)) - 1]
+        end = int(whole.at_us.searchsorted(last_us, "right"))
+        yield whole.some(slice(begin, end))
+        begin = end
 
 
 K = TypeVar("K")
@@ -108,96 +124,78 @@ class _Once(dict[K, V]):
 
 
 class _Reader:
-    """Makes blocks of chunks."""
+    """Makes blocks of files."""
 
-    def __init__(self, file: str, header: list[str], form: Profile, findings: Findings) -> None:
-        self._file, self._header, self._form, self._findings = file, header, form, findings
-        self._place = {column: place for place, column in enumerate(header)}
+    def __init__(self, files: Sequence[Path], form: Profile, findings: Findings) -> None:
+        self._paths, self._form, self._findings = files, form, findings
+        self._files = [path.name for path in files]
         self._values, self._times = _Once(self._value), _Once(self._time)
         self._names: list[Name] = []
         self._known: dict[Name, int] = {}
 
-    def block(self, chunk: Chunk) -> Block:
-        cells, count = chunk.cells, len(chunk.numbers)
+    def blocks(self, file: int) -> Iterator[Block]:
+        """Yield the readings of a file as they stand in it."""
+        path, form = self._paths[file], self._form
+        with opened(path, form) as text:
+            reader = csv.DictReader(text, delimiter=form.delimiter)
+            header = list(reader.fieldnames or ())
+            check_header(path, header, form, self._findings)
+            if form.received_at is not None and form.received_at.column in header:
+                raise NotInColumns
+            position = 0
+            for chunk in chunks(text, header, form.delimiter, reader.line_num):
+                block, before, position = self._block(file, header, chunk), position, text.buffer.tell()
+                self._findings.bytes_read += position - before
+                if len(block):
+                    yield block
+
+    def _block(self, file: int, header: Sequence[str], chunk: Chunk) -> Block:
+        form, count = self._form, len(chunk.numbers)
+        columns = dict(zip(header, chunk.cells, strict=True))
         self._findings.rows += count + len(chunk.others)
-        values, times = (
-            self._column(cells, each.column) for each in (self._form.value, self._form.observed_at)
-        )
-        value = np.fromiter(map(self._values.__getitem__, values), np.float64, count)
-        at_us = np.fromiter(map(self._times.__getitem__, times), np.int64, count)
-        series = self._series_of(cells, count)
+        value = np.fromiter(map(self._values.__getitem__, columns[form.value.column]), np.float64, count)
+        at_us = np.fromiter(map(self._times.__getitem__, columns[form.observed_at.column]), np.int64, count)
+        series = self._series_of(columns, count)
         missing = np.isinf(value)
         odd = (np.isnan(value) | (at_us == _NO_TIME) | (series == ODD)) & ~missing
-        for column in (self._form.quality_column, self._form.sequence_column):
-            if column in self._place:
-                odd |= self._says_more(self._column(cells, column), column) & ~missing
+        for column in (form.quality_column, form.sequence_column):
+            if column in columns:
+                odd |= self._says_more(columns[column], column) & ~missing
         self._findings.missing += int(missing.sum())
         plain = np.flatnonzero(~(missing | odd))
+        places = np.full(len(plain), file, np.int64)
+        numbers = chunk.numbers[plain]
         block = Block(
-            self._names,
-            at_us[plain],
-            series[plain],
-            value[plain],
-            chunk.numbers[plain],
-            plain,
-            cells,
-            {},
-            self._as_row,
+            self._names, self._files, at_us[plain], series[plain], value[plain], places, numbers, {}
         )
-        others = [
-            *(
-                (int(chunk.numbers[at]), self._cells([column[at] for column in cells]))
-                for at in np.flatnonzero(odd)
-            ),
-            *chunk.others,
+        rows: list[tuple[int, Cells]] = [
+            (int(chunk.numbers[at]), {column: cells[at] for column, cells in columns.items()})
+            for at in np.flatnonzero(odd)
         ]
-        return self._with_odd(block, sorted(others, key=lambda each: each[0])) if others else block
+        rows += chunk.others
+        return self._with_odd(block, file, sorted(rows, key=lambda each: each[0])) if rows else block
 
-    def _with_odd(self, block: Block, others: Iterable[tuple[int, Cells]]) -> Block:
+    def _with_odd(self, block: Block, file: int, rows: Iterable[tuple[int, Cells]]) -> Block:
         """Read rows as rows; those that are readings after all stand among the plain ones."""
-        odd = {number: row for number, cells in others if (row := self._read(number, cells)) is not None}
+        odd = {(file, number): row for number, cells in rows if (row := self._read(file, number, cells))}
         none = np.full(len(odd), ODD, np.int64)
         at_us = np.array([us_of(row.at) for row in odd.values()], np.int64)
-        numbers = np.array(list(odd), np.int64)
-        added = Block(
-            self._names,
-            at_us,
-            none,
-            np.full(len(odd), np.nan),
-            numbers,
-            none,
-            [[] for _ in self._header],
-            odd,
-            self._as_row,
-        )
-        both = block.with_more(added)
-        order = np.argsort(both._numbers, kind="stable")
-        both.at_us, both.series, both.value = both.at_us[order], both.series[order], both.value[order]
-        both._numbers, both._places = both._numbers[order], both._places[order]
-        return both
+        numbers = np.array([number for _, number in odd], np.int64)
+        files = np.full(len(odd), file, np.int64)
+        nothing = np.full(len(odd), np.nan)
+        both = joined([block, Block(self._names, self._files, at_us, none, nothing, files, numbers, odd)])
+        return both.some(np.argsort(both.row, kind="stable"))
 
-    def _read(self, number: int, cells: Cells) -> Recorded | None:
-        row = read_row(self._file, number, cells, self._form)
+    def _read(self, file: int, number: int, cells: Cells) -> Recorded | None:
+        row = read_row(self._files[file], number, cells, self._form)
         if isinstance(row, Ambiguous):
-            raise NotInOrder
+            raise NotInColumns
         if isinstance(row, BrokenRow):
             self._findings.add(row)
             return None
         if row is None:
             self._findings.missing += 1
         return row
-
-    def _as_row(self, number: int, cells: list[str]) -> Recorded:
-        row = read_row(self._file, number, self._cells(cells), self._form)
-        if not isinstance(row, Recorded):
-            raise TypeError(f"{self._file}:{number} was a reading, and is none")
-        return row
-
-    def _cells(self, cells: list[str]) -> Cells:
-        return dict(zip(self._header, cells, strict=True))
-
-    def _column(self, cells: list[list[str]], column: str) -> list[str]:
-        return cells[self._place[column]]
 
     def _value(self, cell: str) -> float:
         column = self._form.value.column
@@ -214,21 +212,19 @@ class _Reader:
             return int(_NO_TIME)
         return us if _FIRST_US <= us <= _LAST_US else int(_NO_TIME)
 
-    def _series_of(self, cells: list[list[str]], count: int) -> Ints:
+    def _series_of(self, columns: Mapping[str, list[str]], count: int) -> Ints:
         form = self._form
-        named = [
-            name for name in (form.sensor_column, form.property_column, form.unit_column) if name is not None
-        ]
-        columns = [self._column(cells, name) for name in named]
-        telling = [column for column in columns if count and column.count(column[0]) != count]
+        named = [form.sensor_column, form.property_column, form.unit_column]
+        said = [columns[column] for column in named if column is not None]
+        telling = [cells for cells in said if count and cells.count(cells[0]) != count]
         if not telling:
-            return np.full(count, self._series_at(cells, 0) if count else ODD, np.int64)
+            return np.full(count, self._series_at(columns, 0) if count else ODD, np.int64)
         keys: Sequence[object] = telling[0] if len(telling) == 1 else list(zip(*telling, strict=True))
-        series: _Once[object, int] = _Once(lambda key: self._series_at(cells, keys.index(key)))
+        series: _Once[object, int] = _Once(lambda key: self._series_at(columns, keys.index(key)))
         return np.fromiter(map(series.__getitem__, keys), np.int64, count)
 
-    def _series_at(self, cells: list[list[str]], place: int) -> int:
-        form, row = self._form, {column: cells[at][place] for column, at in self._place.items()}
+    def _series_at(self, columns: Mapping[str, list[str]], place: int) -> int:
+        form, row = self._form, {column: cells[place] for column, cells in columns.items()}
         try:
             name = Name(
                 sensor_of(row, form),
@@ -242,7 +238,7 @@ class _Reader:
             self._names.append(name)
         return self._known[name]
 
-    def _says_more(self, cells: list[str], column: str | None) -> NDArray[np.bool_]:
+    def _says_more(self, cells: list[str], column: str | None) -> Flags:
         """Say where a cell means anything: a quality other than good, a number that is not one."""
         is_quality = column == self._form.quality_column
         plain = {cell: _is_good(cell) if is_quality else _is_number(cell) for cell in set(cells)}

@@ -138,9 +138,7 @@ class Passage:
     def _rows(self, moment_us: int) -> list[Recorded]:
         """Return the rows of a moment that is lived row by row, in the order in which they are played."""
         begin, end = self._by_row.get(moment_us, (0, 0))
-        rows = [self._block.recorded(place) for place in range(begin, end)]
-        rows.sort(key=lambda each: (*played_at(each[1]), each[0]))
-        return [row for _, row in rows]
+        return sorted((self._block.recorded(place) for place in range(begin, end)), key=played_at)
 
     def _plain(self, at: datetime, lanes: Iterable[Lane]) -> list[Reading]:
         stopped = sorted(lanes, key=lambda lane: lane.sensor.sensor_id)

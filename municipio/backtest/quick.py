@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +11,7 @@ from municipio.backtest.intake import Intake
 from municipio.backtest.lane import NEVER_US, TICK_US, Lane
 from municipio.backtest.passage import Passage
 from municipio.backtest.town import Town
-from municipio.blocks import ODD, Block, Flags, Floats, Ints, Name, us_of
+from municipio.blocks import ODD, Block, Flags, Floats, Ints, us_of
 from services.ingest.domain.normalise import EARLIEST
 from services.ingest.domain.sensors import KnownSensor
 from services.ingest.domain.units import Conversion
@@ -31,7 +30,6 @@ class QuickPlay:
         self._town, self._intake = town, intake
         self._lanes: list[Lane] = []
         self._lane_of: dict[str, int] = {}
-        self._names: Sequence[Name] = ()
         self._lane_of_series: list[int] = []
         self._changes: list[tuple[int, Conversion]] = []
         self._looked_us = 0
@@ -52,9 +50,7 @@ class QuickPlay:
         self._looked_us = int(at_us[-1])
 
     def _name(self, block: Block) -> None:
-        """Find the lane of each series that is new; another file has other series."""
-        if block.names is not self._names:
-            self._names, self._lane_of_series, self._changes = block.names, [], []
+        """Find the lane of each series that is new."""
         for series in range(len(self._lane_of_series), len(block.names)):
             door = self._intake.door(*block.names[series])
             if not door.is_open:

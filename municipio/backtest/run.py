@@ -23,7 +23,7 @@ from municipio.backtest.telling import Messages
 from municipio.backtest.town import Town
 from municipio.backtest.truth import Event
 from municipio.blocks import moment_of
-from municipio.columns import NotInOrder, in_turn
+from municipio.columns import NotInColumns, NotInOrder, Read, at_once, in_turn
 from municipio.errors import WrongUse
 from municipio.profiles import CANONICAL, recorded
 from municipio.rows import FileUnreadable, Findings
@@ -120,14 +120,28 @@ def run(
     started_s = time.monotonic()
     form = profile or CANONICAL
     try:
-        try:
-            done = in_blocks(files, municipality, form, copy.deepcopy(operator), progress)
-        except NotInOrder:
-            done = row_by_row(files, municipality, form, operator, progress)
+        done = _quickest(files, municipality, form, operator, progress)
     except FileUnreadable as err:
         raise WrongUse(str(err)) from err
     done.duration_s = time.monotonic() - started_s
     return done
+
+
+def _quickest(
+    files: Sequence[Path],
+    municipality: Municipality,
+    form: Profile,
+    operator: Operator | None,
+    progress: Progress | None,
+) -> Backtest:
+    """Begin in the quickest way; where that proves to be none for these files, begin again in the next."""
+    try:
+        try:
+            return in_blocks(files, municipality, form, copy.deepcopy(operator), progress)
+        except NotInOrder:
+            return in_blocks(files, municipality, form, copy.deepcopy(operator), progress, read=at_once)
+    except NotInColumns:
+        return row_by_row(files, municipality, form, operator, progress)
 
 
 def in_blocks(
@@ -136,23 +150,26 @@ def in_blocks(
     form: Profile,
     operator: Operator | None,
     progress: Progress | None = None,
+    *,
+    read: Read = in_turn,
 ) -> Backtest:
-    """Play files that stand in the order of their times, quiet readings many at a time.
+    """Play files as columns, quiet readings many at a time.
 
     Raises:
         FileUnreadable: A file cannot be read by this profile.
         NotInOrder: They must be sorted first.
+        NotInColumns: They must be read row by row.
     """
     done = _begin(municipality, operator, remembers=False)
     size = sum(path.stat().st_size for path in files if path.is_file()) or 1
     play = QuickPlay(done.town, done.intake)
-    for block in in_turn(files, form, done.findings):
+    for block in read(files, form, done.findings):
         play.play(block)
         if progress is not None:
-            share = done.findings.bytes_read / size
+            share = done.findings.bytes_read / size if read is in_turn else None
             progress(done.intake.taken.readings, moment_of(int(block.at_us[-1])), share)
     done.town.settle()
-    done.played = Played(files, form, is_in_order=True)
+    done.played = Played(files, form, read)
     return done
 
 
@@ -174,7 +191,7 @@ def row_by_row(
         if progress is not None:
             progress(done.intake.taken.readings, at, None)
     done.town.settle()
-    done.played = Played(files, form, is_in_order=False)
+    done.played = Played(files, form, None)
     return done
 
 
@@ -190,7 +207,7 @@ def run_record(folder: Path, municipality: Municipality) -> Backtest:
     rows = [(row, done.intake.take(row.at, [row])) for row in record.readings]
     for at, inputs in recordings.in_order([reading for _, taken in rows for reading in taken], record.inputs):
         done.town.put(at, inputs)
-    done.played = Played([folder / recordings.READINGS], CANONICAL, is_in_order=False)
+    done.played = Played([folder / recordings.READINGS], CANONICAL, None)
     done.duration_s = time.monotonic() - started_s
     return done
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from municipio.backtest.intake import Door, Intake
 from municipio.backtest.truth import Event
-from municipio.blocks import Floats, Ints, moment_of, us_of
-from municipio.columns import in_turn
+from municipio.blocks import Block, Floats, Ints, moment_of, us_of
+from municipio.columns import Read
 from municipio.profiles import recorded
 from municipio.rows import Findings
 from schemas.municipality import Municipality
@@ -43,11 +43,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The files of a backtest, and whether they stood in the order of their times."""
+    """The files of a backtest, and how they could be read as columns, if they could."""
 
     files: Sequence[Path]
     form: Profile
-    is_in_order: bool
+    read: Read | None
 
 
 def envelopes(
@@ -109,14 +109,14 @@ def _or_nan(values: Floats) -> Floats:
 def _pieces(played: Played, town: Municipality) -> Iterator[Piece]:
     """Yield pieces of each gauge's believable values in the canonical unit, in the order of their times."""
     intake = Intake(town)
-    if played.is_in_order:
-        yield from _from_blocks(played, intake)
-    else:
+    if played.read is None:
         yield from _from_rows(played, intake)
+    else:
+        yield from _from_blocks(played.read(played.files, played.form, Findings()), intake)
 
 
-def _from_blocks(played: Played, intake: Intake) -> Iterator[Piece]:
-    for block in in_turn(played.files, played.form, Findings()):
+def _from_blocks(blocks: Iterable[Block], intake: Intake) -> Iterator[Piece]:
+    for block in blocks:
         for series, name in enumerate(block.names):
             mine = block.series == series
             door = intake.door(*name)

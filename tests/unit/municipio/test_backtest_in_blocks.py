@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from municipio import chunks
+from municipio import chunks, columns
 from municipio.backtest.operator import ClosesAfter, Never, Operator
 from municipio.backtest.run import Backtest, in_blocks, row_by_row
-from municipio.columns import NotInOrder
+from municipio.columns import NotInColumns, NotInOrder, Read, at_once, in_turn
 from municipio.profiles import CANONICAL
 from schemas.municipality import Municipality, load_folder
 from schemas.municipality.profile import Profile
@@ -98,11 +98,15 @@ def outcome(done: Backtest) -> tuple[Any, ...]:
 
 
 def both(
-    town: Municipality, files: Sequence[Path], operator: Callable[[], Operator], form: Profile = CANONICAL
+    town: Municipality,
+    files: Sequence[Path],
+    operator: Callable[[], Operator],
+    form: Profile = CANONICAL,
+    read: Read = in_turn,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     return (
         outcome(row_by_row(files, town, form, operator())),
-        outcome(in_blocks(files, town, form, operator())),
+        outcome(in_blocks(files, town, form, operator(), read=read)),
     )
 
 
@@ -155,6 +159,44 @@ def test_quiet_rivers_with_something_here_and_there(
         lines[begin * 3 : (begin + steps) * 3] = []
     slow, fast = both(town, [written(tmp_path / "a.csv", lines)], closes_soon)
     assert slow == fast
+
+
+@quick
+@given(
+    moments=Moments,
+    seed=st.integers(0, 9),
+    files=st.sampled_from([1, 1, 3]),
+    rows=st.sampled_from([3, 40]),
+    leaves=st.booleans(),
+)
+def test_in_any_order_as_row_by_row(
+    town: Municipality,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moments: list[tuple[list[tuple[str, str, str]], int]],
+    seed: int,
+    files: int,
+    rows: int,
+    leaves: bool,
+) -> None:
+    """Shuffled, and dealt out to files that overlap."""
+    monkeypatch.setattr(columns, "SORTED_ROWS", rows)
+    lines = lines_of(moments)
+    random.Random(seed).shuffle(lines)
+    paths = [written(tmp_path / f"{part}.csv", lines[part::files]) for part in range(files)]
+    slow, fast = both(town, paths, Never if leaves else closes_soon, read=at_once)
+    for said in (slow[0], fast[0]):  # Row by row, files are read side by side.
+        said["broken"].sort(key=lambda row: (row["file"], row["row"]))
+    assert slow == fast
+
+
+def test_more_than_memory_takes_is_left_to_the_other_way(
+    town: Municipality, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That way sorts on the disk."""
+    monkeypatch.setattr(columns, "SORTED_MOST", 50)
+    with pytest.raises(NotInColumns):
+        in_blocks([written(tmp_path / "a.csv", quiet_lines(60))], town, CANONICAL, Never(), read=at_once)
 
 
 def test_long_quiet_file_is_folded_in_stretches(
@@ -244,7 +286,7 @@ def test_an_hour_that_occurs_twice_is_left_to_the_other_way(tmp_path: Path, town
         update={"observed_at": PROFILE.observed_at.model_copy(update={"time_zone": "America/Santiago"})}
     )
     lines = [f"06/04/2024 {at};PUENTE;210,5 cm;;;" for at in ("22:30", "23:00", "23:30", "23:00", "23:30")]
-    with pytest.raises(NotInOrder):
+    with pytest.raises(NotInColumns):
         in_blocks(
             [written(tmp_path / "a.csv", lines, "hora;estacion;nivel;calidad;n;uso")], town, form, Never()
         )

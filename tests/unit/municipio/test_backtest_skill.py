@@ -13,6 +13,7 @@ import pytest
 from municipio.backtest.series import COLUMNS_MOST, Played, crossings, envelopes
 from municipio.backtest.truth import events_of
 from municipio.cli import run as municipio
+from municipio.columns import in_turn
 from municipio.errors import WrongUse
 from municipio.profiles import CANONICAL
 from schemas.municipality import Municipality, load_folder
@@ -129,7 +130,7 @@ def test_a_reference_level_says_what_happened(
 def test_rises_close_together_are_one_event(town: Municipality, tmp_path: Path) -> None:
     """A river that hovers at the mark floods once; one that still floods has no end."""
     values = [2.0, 3.0, 2.9, 3.2, 2.0] + [2.0] * DAY + [3.1]
-    played = Played([river(tmp_path / "a.csv", values)], CANONICAL, is_in_order=True)
+    played = Played([river(tmp_path / "a.csv", values)], CANONICAL, in_turn)
     found = crossings(played, town, {"g-001": 3.0})
     at = [START + STEP * step for step in (1, 4, 5 + DAY)]
     assert [(at[0], at[1]), (at[2], None)] == [(each.begins_at, each.ends_at) for each in found]
@@ -162,7 +163,7 @@ def test_an_envelope_keeps_the_peak(town: Municipality, tmp_path: Path) -> None:
     values[1000] = 3.9
     path = river(tmp_path / "a.csv", values)
     end = START + STEP * 41 * DAY
-    shown = envelopes(Played([path], CANONICAL, is_in_order=True), town, START, end)["g-001"]
+    shown = envelopes(Played([path], CANONICAL, in_turn), town, START, end)["g-001"]
     assert (3.9, COLUMNS_MOST) == (max(shown.high[~(shown.high != shown.high)]), len(shown.low))
     assert shown.high[-1] != shown.high[-1]
 
