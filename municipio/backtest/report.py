@@ -45,7 +45,7 @@ def _opening(done: Backtest, said: Row) -> Iterator[str]:
     files = ", ".join(path.name for path in done.played.files) if done.played else ""
     yield f"<p>{escape(files)} · {_moment(done, begins_at)} a {_moment(done, ends_at)}</p>"
     yield (
-        f"<p>Reglas {escape(str(said['rulebook_version']))} · {said['readings']} lecturas, "
+        f"<p>Reglas {escape(_book(said))} · {said['readings']} lecturas, "
         f"{said['duplicates']} repetidas, {said['corrections']} corregidas, {said['missing']} sin valor, "
         f"{said['broken_count'] + said['rejected_count']} rechazadas, {said['quarantined']} de sensores "
         "desconocidos</p>"
@@ -77,7 +77,7 @@ def _comparison(said: Row) -> Iterator[str]:
             "FAR",
         )
         rows = [
-            [book["rulebook_version"]]
+            [_book(book)]
             + [row[name] for name in ("rule", "level", "events", "hits", "misses", "false_alarms")]
             + [_rate(row["pod"]), _rate(row["far"]), _lead(row["lead_time_s"])]
             for book in books
@@ -91,11 +91,15 @@ def _comparison(said: Row) -> Iterator[str]:
     elif said["comparison"]:
         yield "<h2>Reglas lado a lado</h2>"
         rows = [
-            [book["rulebook_version"], row["rule"], row["n"], row["first"] or "—"]
+            [_book(book), row["rule"], row["n"], row["first"] or "—"]
             for book in books
             for row in book["summary"]
         ]
         yield _table(("Reglas", "Regla", "Veces", "Primera"), rows)
+
+
+def _book(said: Row) -> str:
+    return " ".join(str(each) for each in (said["rulebook"], said["rulebook_version"]) if each)
 
 
 def _stations(done: Backtest, said: Row) -> Iterator[str]:

@@ -37,7 +37,7 @@ Progress = Callable[[int, datetime, float | None], None]
 
 @dataclass(slots=True)
 class Backtest:
-    """One run under one rulebook."""
+    """One run under one rulebook; ``rulebook`` is its file's name, where it is not the town's own."""
 
     municipality: Municipality
     town: Town
@@ -45,6 +45,7 @@ class Backtest:
     messages: Messages
     findings: Findings = field(default_factory=Findings)
     duration_s: float = 0.0
+    rulebook: str | None = None
     played: Played | None = None
     events: Sequence[Event] = ()
 
@@ -55,6 +56,7 @@ class Backtest:
         document = {
             "schema": SCHEMA,
             "municipality": self.municipality.id,
+            "rulebook": self.rulebook,
             "rulebook_version": self.municipality.rulebook_version,
             "rows": findings.rows,
             "readings": taken.readings,
@@ -227,6 +229,7 @@ def compared(runs: Sequence[Backtest]) -> dict[str, Any] | None:
         said = each.as_json()
         rows.append(
             {
+                "rulebook": said["rulebook"],
                 "rulebook_version": said["rulebook_version"],
                 "incidents": len(
                     {row["incident_id"] for row in said["changes"] if row["kind"] == "incident"}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,7 +139,8 @@ def _of_files(
             )
             for town in towns
         ]
-        for each in done:
+        for each, rulebook in zip_longest(done, rulebooks):
+            each.rulebook = rulebook.name if rulebook is not None else None
             measure(each, told, marks)
     return done
 
@@ -244,7 +246,7 @@ def _tell_rulebook(said: dict[str, Any]) -> None:
     """Show how one rulebook did, to be read beside another."""
     from municipio.output import print_table
 
-    title = f"Rulebook {said['rulebook_version']}"
+    title = f"Rulebook {said['rulebook'] or ''} {said['rulebook_version']}"
     if not said["skill"]:
         print_table(title, {"rule": "rule", "n": "n", "first": "first"}, said["summary"])
         return

@@ -145,6 +145,7 @@ def test_two_rulebooks_stand_beside_each_other(
     later.write_text(book.replace('"raise_at": 2.5', '"raise_at": 2.7'))
     words = ("--rulebook", folder / "rulebook.yaml", "--rulebook", later, "--reference", "g-001=3.0")
     answer = said(capsys, folder, river(tmp_path / "a.csv", three_floods()), *words)
+    assert ["rulebook.yaml", "later.yaml"] == [each["rulebook"] for each in answer["comparison"]["items"]]
     both = [row_of(each, "r-001", 2) for each in answer["comparison"]["items"]]
     assert [(1, 0.333), (0, 0.0)] == [(row["false_alarms"], row["far"]) for row in both]
 
