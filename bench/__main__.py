@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
+from bench import curves
 from bench.ground import Ground
 from bench.harness import RUNS_LEAST, Json, NotMeasured, measure
 from bench.registry import MODULES, benchmark
@@ -26,10 +27,12 @@ WRONG_USE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked; 0 however slow, 1 if anything could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default="", metavar="NAME,…", help=f"of {', '.join(MODULES)}")
+    parser.add_argument("--only", default="", metavar="NAME,…", help=f"of {', '.join(MODULES)}; or curves")
     parser.add_argument("--runs", type=int, default=RUNS_LEAST, help="of each side, at least 3")
     chosen = parser.parse_args(arguments)
     names = [name for name in chosen.only.split(",") if name] or list(MODULES)
+    if names == ["curves"]:
+        return curves.main()
     unknown = [name for name in names if name not in MODULES]
     if unknown:
         sys.stderr.write(f"no such benchmark: {', '.join(unknown)}; there are: {', '.join(MODULES)}\n")

@@ -120,15 +120,15 @@ def check_changes(load: Load, moved: Iterable[Change], whose: str) -> None:
 
 def put_packed(bootstrap: str, loads: Sequence[Load], *, pack_most: int = PACK_MOST) -> None:
     """Fill ``readings`` as ingest's relay does under load, a tick behind every round of it."""
-    _put(
-        bootstrap,
-        (
-            row
-            for parts in zip(*(_packed(load, pack_most) for load in loads), strict=True)
-            for part in parts
-            for row in part
-        ),
-    )
+    _put(bootstrap, packed_rows(loads, pack_most=pack_most))
+
+
+def packed_rows(loads: Sequence[Load], *, pack_most: int = PACK_MOST) -> Iterator[Row]:
+    """Yield the records of ``put_packed`` in their order."""
+    for parts in zip(*(_packed(load, pack_most) for load in loads), strict=True):
+        for rows, _ in parts:
+            yield from rows
+        yield from _ticks(max(at for _, at in parts))
 
 
 def put_single(bootstrap: str, topic: str, load: Load, *, enveloped: bool) -> None:
@@ -137,7 +137,9 @@ def put_single(bootstrap: str, topic: str, load: Load, *, enveloped: bool) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A record to put on a topic."""
+
     topic: str
     partition: int
     value: bytes
@@ -174,20 +176,19 @@ def _measured(load: Load) -> Iterator[Measurement]:
             )
 
 
-def _packed(load: Load, pack_most: int) -> Iterator[list[_Row]]:
-    rows = (
+def _packed(load: Load, pack_most: int) -> Iterator[tuple[list[Row], datetime]]:
+    """Yield the records of each round, and when its last reading was accepted."""
+    accepted = (
         Waiting(number, load.town.id, load.partition(one.sensor_id), one)
         for number, one in enumerate(_measured(load))
     )
-    for number, waiting in enumerate(_in_rounds(rows)):
+    for number, waiting in enumerate(_in_rounds(accepted)):
         packs = pack(waiting, pack_most)
-        yield [
-            *(
-                _record(f"p-{number}-{at}", load, each.partition, [row.measurement for row in each.rows])
-                for at, each in enumerate(packs)
-            ),
-            *_ticks(waiting[-1].measurement.received_at),
+        rows = [
+            _record(f"p-{number}-{at}", load, each.partition, [row.measurement for row in each.rows])
+            for at, each in enumerate(packs)
         ]
+        yield rows, waiting[-1].measurement.received_at
 
 
 def _in_rounds(rows: Iterator[Waiting]) -> Iterator[tuple[Waiting, ...]]:
@@ -195,35 +196,35 @@ def _in_rounds(rows: Iterator[Waiting]) -> Iterator[tuple[Waiting, ...]]:
         yield waiting
 
 
-def _single(load: Load, topic: str, *, enveloped: bool) -> Iterator[_Row]:
+def _single(load: Load, topic: str, *, enveloped: bool) -> Iterator[Row]:
     for number, one in enumerate(_measured(load)):
         partition = load.partition(one.sensor_id)
         if enveloped:
             yield _record(f"s-{number}", load, partition, [one])
         else:
-            yield _Row(topic, partition, one.model_dump_json(exclude_none=True).encode(), one.sensor_id)
+            yield Row(topic, partition, one.model_dump_json(exclude_none=True).encode(), one.sensor_id)
         if enveloped and number % ROUND == ROUND - 1:
             yield from _ticks(one.received_at)
 
 
-def _record(event_id: str, load: Load, partition: int, readings: Sequence[Measurement]) -> _Row:
+def _record(event_id: str, load: Load, partition: int, readings: Sequence[Measurement]) -> Row:
     event = SensorMeasured.model_construct(readings=tuple(readings))
     envelope = _envelope(event_id, SensorMeasured.TYPE, readings[-1].received_at, load.town.id)
-    return _Row(READINGS.name, partition, event.json_bytes(), load.town.id, envelope.headers())
+    return Row(READINGS.name, partition, event.json_bytes(), load.town.id, envelope.headers())
 
 
-def _ticks(at: datetime) -> Iterator[_Row]:
+def _ticks(at: datetime) -> Iterator[Row]:
     envelope = _envelope(f"t-{at.isoformat()}", ClockTicked.TYPE, at, EVERY_MUNICIPALITY)
     value = ClockTicked(now=at).json_bytes()
     for partition in range(READINGS.partitions):
-        yield _Row(READINGS.name, partition, value, EVERY_MUNICIPALITY, envelope.headers())
+        yield Row(READINGS.name, partition, value, EVERY_MUNICIPALITY, envelope.headers())
 
 
 def _envelope(event_id: str, kind: str, at: datetime, municipality: str) -> Envelope:
     return Envelope(id=event_id, source="municipio/ingest", type=kind, time=at, municipality=municipality)
 
 
-def _put(bootstrap: str, rows: Iterable[_Row]) -> None:
+def _put(bootstrap: str, rows: Iterable[Row]) -> None:
     failed: list[str] = []
     producer = Producer(
         {"bootstrap.servers": bootstrap, "linger.ms": 20, "acks": "all", "enable.idempotence": True}

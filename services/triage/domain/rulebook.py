@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -109,6 +110,10 @@ def book_of(town: Municipality) -> Book:
     """Arrange a municipality's folder for the engine."""
     silences = [_silence(town, rule) for rule in town.rulebook.silence_rules]
     rules = town.rulebook.level_rules
+    of_sensor: dict[str, list[LevelRule]] = defaultdict(list)
+    for rule in rules:
+        of_sensor[rule.sensor].append(rule)
+    watched = [(silence, frozenset(silence.sensors)) for silence in silences]
     return Book(
         municipality=town.id,
         version=town.rulebook_version,
@@ -119,8 +124,8 @@ def book_of(town: Municipality) -> Book:
                 sensor.sensor_id,
                 sensor.site,
                 sensor.property.value,
-                [rule for rule in rules if rule.sensor == sensor.sensor_id],
-                tuple(rule for rule in silences if sensor.sensor_id in rule.sensors),
+                of_sensor[sensor.sensor_id],
+                tuple(silence for silence, sensors in watched if sensor.sensor_id in sensors),
             )
             for sensor in town.sensors
         },
