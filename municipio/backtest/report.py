@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from municipio.backtest.run import Backtest
 
 LISTED_MOST: Final = 300
+_MOMENT: Final = "%d/%m/%Y %H:%M"
 Row = Mapping[str, Any]  # Any: a row of the JSON answer
 
 
@@ -91,7 +92,7 @@ def _comparison(said: Row) -> Iterator[str]:
     elif said["comparison"]:
         yield "<h2>Reglas lado a lado</h2>"
         rows = [
-            [_book(book), row["rule"], row["n"], row["first"] or "—"]
+            [_book(book), row["rule"], row["n"], _said_at(row["first"]) if row["first"] else "—"]
             for book in books
             for row in book["summary"]
         ]
@@ -109,7 +110,7 @@ def _stations(done: Backtest, said: Row) -> Iterator[str]:
     for sensor in done.municipality.sensors:
         if sensor.sensor_id in shown and sensor.sensor_id in ruled:
             yield f"<h2>{escape(sensor.sensor_id)}</h2>"
-            yield svg(_drawing(done, said, sensor, shown[sensor.sensor_id]))
+            yield f'<div class="wide">{svg(_drawing(done, said, sensor, shown[sensor.sensor_id]))}</div>'
             yield from _told(done, said, sensor)
 
 
@@ -168,14 +169,18 @@ def _told(done: Backtest, said: Row, sensor: Sensor) -> Iterator[str]:
     yield from _listed(
         "Cambios de nivel",
         ("Cuándo", "De", "A", "Por qué"),
-        [[row["at"], row["from"], row["to"], row["reasons"][0]["text"]] for row in moves if row["reasons"]],
+        [
+            [_said_at(row["at"]), row["from"], row["to"], row["reasons"][0]["text"]]
+            for row in moves
+            if row["reasons"]
+        ],
     )
     zones = _zones(done, sensor)
     heard = [row for row in said["messages"] if _concerns(row, zones)]
     yield from _listed(
         "Mensajes",
         ("Cuándo", "Nivel", "A quién", "Texto"),
-        [[row["at"], row["level"], row["audience"], row["text"]] for row in heard],
+        [[_said_at(row["at"]), row["level"], row["audience"], row["text"]] for row in heard],
     )
 
 
@@ -221,7 +226,12 @@ def _bounds(done: Backtest) -> tuple[datetime, datetime]:
 
 
 def _moment(done: Backtest, at: datetime) -> str:
-    return done.municipality.local(at).strftime("%d/%m/%Y %H:%M")
+    return done.municipality.local(at).strftime(_MOMENT)
+
+
+def _said_at(said: str) -> str:
+    """Return a time of the JSON answer, which has the town's own offset, as a person reads it."""
+    return datetime.fromisoformat(said).strftime(_MOMENT)
 
 
 def _rate(rate: float | None) -> str:

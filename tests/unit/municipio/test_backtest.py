@@ -15,7 +15,9 @@ import pytest
 
 from municipio.backtest.operator import ClosesAfter, Never
 from municipio.backtest.run import Backtest, run
+from municipio.backtest.series import Played, crossings
 from municipio.cli import run as municipio
+from municipio.columns import at_once
 from municipio.profiles import profile_named
 from schemas.municipality import load_folder
 
@@ -201,6 +203,23 @@ def flood() -> Callable[[Path], Backtest]:
         )
 
     return decide
+
+
+@pytest.mark.real_data
+def test_guaiba_stood_at_its_marks_for_as_long_as_others_say() -> None:
+    """The reference of a backtest is right: every event of the independent list, beginning and end."""
+    if not RECORD.exists():
+        pytest.skip(f"the record of the Guaíba is not beside the project: {RECORD}")
+    town, played = load_folder(TOWN, rulebook=MARKS), Played([RECORD], profile_named("guaiba", TOWN), at_once)
+    with (DATA / "ground_truth_crossings.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["series"] == "guaiba_15min"]
+    truth = [(row["threshold"], row["first_at_or_above"], row["first_below_after"]) for row in rows]
+    found = [
+        (str(mark), f"{town.local(one.begins_at):%F %T}", f"{town.local(one.ends_at or one.begins_at):%F %T}")
+        for mark in (3.0, 3.15, 3.6)
+        for one in crossings(played, town, {"guaiba-cais-maua": mark})
+    ]
+    assert truth == found
 
 
 SILENCES = ["05-02T23:15", "05-04T06:00", "05-11T08:15", "05-30T19:00", "05-30T21:00", "06-26T20:15"]
