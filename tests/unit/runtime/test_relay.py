@@ -474,6 +474,8 @@ async def test_a_relay_that_starts_before_its_service_waits_for_the_tables(
             ran.set()
 
     db = Database(f"sqlite:///{tmp_path}/triage.sqlite")
+    async with db.transaction():
+        pass  # The file is there, in WAL mode, which SQLite does not change while somebody reads.
     waiting = asyncio.create_task(relay_module.relay_alone(Told(), db, "triage"))  # type: ignore[arg-type]
     await asyncio.sleep(0.05)
     assert not waiting.done()
