@@ -206,7 +206,7 @@ OTHERS = [
         "is required outside production",
     ),
     ("legal.yaml", "resolution: 12-2026\n    hazard", "hazard", "safe_release[0].resolution", "is required"),
-    ("legal.yaml", "resolution: 12-2026", 'resolution: ""', "safe_release[0].resolution", "1 characters or more"),
+    ("legal.yaml", "resolution: 12-2026", 'resolution: ""', "safe_release[0].resolution", "1 characters"),
     ("legal.yaml", "zones: [la-vega]", "zones: [la-mar]", "safe_release[0].zones[0]", "la-mar is not a zone"),
     (
         "legal.yaml",
