@@ -124,7 +124,7 @@ class Watch:
     async def readings(
         self, municipality: str, since: datetime, until: datetime, cursor: int, limit: int
     ) -> dict[str, Any]:
-        """Return what was received in a span of the town's time, in the order accepted."""
+        """Return what was received in a span of the town's time, each sensor's in the order accepted."""
         async with self._db.reading() as conn:
             items = await history.accepted_between(
                 conn, municipality, since, until, after=cursor, limit=limit
