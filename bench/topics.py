@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it stands there
 
 from bench.harness import NotMeasured
@@ -34,14 +34,23 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
     consumer = _consumer(bootstrap)
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
-            for number in partitions
-        }
+        return {number: _end(consumer, TopicPartition(topic, number)) for number in partitions}
     except KafkaException as err:
         raise NotMeasured(f"no broker at {bootstrap}: {err}") from err
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """Return a partition's end; a client that just heard of the topic may not know its leader yet."""
+    until_s = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+        except KafkaException as err:
+            if err.args[0].code() != KafkaError._UNKNOWN_PARTITION or time.monotonic() > until_s:
+                raise
+            time.sleep(0.2)
 
 
 def records(bootstrap: str, topic: str, since: Mapping[int, int]) -> Iterator[Message]:
