@@ -96,8 +96,9 @@ def draw(curves: dict[str, list[Cost]], path: Path) -> None:
         above.set_xscale("log")
         below.set_xlabel(name)
         for axes in (above, below):
-            axes.set_ylim(bottom=0)
             axes.grid(visible=True, alpha=0.3)
+    for row in grid:  # Once all curves of a row stand: the scale is theirs together.
+        row[0].set_ylim(bottom=0)
     grid[0][0].set_ylabel("CPU microseconds a reading")
     grid[1][0].set_ylabel("peak of memory, MB")
     figure.savefig(path, metadata={"Date": None})
