@@ -25,6 +25,7 @@ from services.runtime.errors import Retriable
 from services.runtime.outbox import Outgoing
 
 EVERY_S: Final = 1.0
+STANDS_EVERY_S: Final = 10.0
 SETTLE_S: Final = 0.1
 SAVE_EVERY_S: Final = 0.5
 _NAMESPACE: Final = uuid.UUID("5e0a3c1e-5a0b-5c7b-8f53-3f1d6a2c9d40")
@@ -44,6 +45,9 @@ class Told:
 
 class Ticker:
     """What the relay publishes behind the readings: each real second, and after each jump of the clock.
+
+    A clock that stands says so again every ten real seconds: whoever was given a partition meanwhile, or
+    has started anew, does not know yet what time it is.
 
     From the first accepted reading on no partition ever sees a tick that says less than the one before
     it, also over restarts: a clock that was set back is waited for. Before it nothing was decided, and the
@@ -94,6 +98,10 @@ class Ticker:
         """Whether the clock stands before the last tick, so that time does not go on for the rules."""
         return self._is_bound and self.last is not None and self._clock.now() < self.last
 
+    @property
+    def _stands(self) -> bool:
+        return getattr(self._clock, "rate", 1.0) == 0
+
     def bind(self) -> None:
         """Never go back from the next tick on: a reading was accepted."""
         if not self._is_bound:
@@ -117,7 +125,12 @@ class Ticker:
         if not self._is_time(generation):
             return ()
         self._offered = now, generation
-        return [_tick(now, p) for p, told in self._last.items() if self._is_news(now, told)]
+        is_again = self._stands and self._monotonic_s() - self._ticked_s >= STANDS_EVERY_S
+        return [
+            _tick(now, p)
+            for p, told in self._last.items()
+            if self._is_news(now, told) or (is_again and told == now)
+        ]
 
     def ask(self) -> None:
         """Have the next round of the relay tick, if the clock has moved."""
@@ -129,7 +142,7 @@ class Ticker:
             return True
         if generation == self._generation:
             return now_s - self._ticked_s >= EVERY_S
-        if getattr(self._clock, "rate", 1.0) != 0:
+        if not self._stands:
             return True
         if self._jump is None or self._jump[0] != generation:
             self._jump = generation, now_s

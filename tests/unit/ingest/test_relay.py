@@ -169,6 +169,19 @@ async def test_one_tick_a_real_second_and_one_after_each_jump(
     assert len(publisher.of_type(ClockTicked.TYPE)) == 4 * READINGS.partitions
 
 
+async def test_clock_that_stands_says_so_again(publisher, make_relay, ticker, clock, real) -> None:
+    """A replica that was given partitions meanwhile would otherwise never learn the time."""
+    relay = make_relay(ticker)
+    clock.rate = 0.0
+    clock.set(START)
+    for real.s in (0.0, 1.0, 9.0, 10.0, 11.0, 20.0):
+        await relay.drain()
+    ticks = publisher.of_type(ClockTicked.TYPE)
+
+    assert len(ticks) == 3 * READINGS.partitions
+    assert len({tick["now"] for _, tick in ticks}) == 1
+
+
 async def test_tick_never_goes_back_also_over_a_restart(
     db, acceptance, publisher, make_relay, ticker, clock, real
 ) -> None:
