@@ -15,12 +15,14 @@ from services.runtime.clock import TownClock
 
 WITHIN_S = 180.0
 STEP = timedelta(minutes=1)
+# A tick that leaves while the clock is being stopped must not say more than the clock that stands.
+AHEAD = timedelta(seconds=5)
 
 
 async def taken_up(stack: Stack) -> datetime:
     """Let the clock stand until all that was posted was decided and sent; return the town's time."""
     async with _resting(stack) as (http, rest):
-        await _stand(stack, http, rest, at := TownClock(stack.copy.clock_file).now())
+        await _stand(stack, http, rest, at := TownClock(stack.copy.clock_file).now() + AHEAD)
     return at
 
 
@@ -31,7 +33,7 @@ async def to_rest(stack: Stack, horizon: timedelta) -> datetime:
     happened: a slow machine shortens nobody's minutes. Time in which nothing is due is passed over.
     """
     async with _resting(stack) as (http, rest):
-        dues = await _stand(stack, http, rest, at := TownClock(stack.copy.clock_file).now())
+        dues = await _stand(stack, http, rest, at := TownClock(stack.copy.clock_file).now() + AHEAD)
         end = at + horizon
         while at < end:
             at = min(end, max(at + STEP, next(iter(dues), end)))
