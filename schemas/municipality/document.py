@@ -39,8 +39,8 @@ _REASONS: Final = {
     "less_than_equal": "must be less than or equal to {le}",
     "too_short": "must have at least {min_length} of them",
     "too_long": "must have at most {max_length} of them",
-    "string_too_short": "must have {min_length} characters or more",
-    "string_too_long": "must have {max_length} characters or fewer",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
 }
 _FORMS: Final = {
     SLUG: "must be small letters a to z, digits, - _ or ., at most 64, a letter or a digit first",
