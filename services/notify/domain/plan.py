@@ -138,7 +138,13 @@ def plan(
         reasons=(*((void,) if void else ()), *blocked, *why_asked, *why_page),
         page=page,
         request=asked,
-        tasks=() if _is_another_danger(incident, protocol) else _tasks(incident, town, level_plan, now),
+        tasks=()
+        if _is_another_danger(incident, protocol)
+        else tuple(
+            task
+            for each in _passed(incident, protocol, level_plan)
+            for task in _tasks(incident, town, each, now)
+        ),
         void=void,
         blocked=blocked,
     )
@@ -296,11 +302,22 @@ def _page(
     return page, (Reason(code="plan.page", text=text),)
 
 
+def _passed(
+    incident: IncidentSnapshot, protocol: Protocol, level_plan: LevelPlan | None
+) -> tuple[LevelPlan, ...]:
+    """Return the plans whose levels the incident has just risen through, else the one in force.
+
+    A river that is found two levels higher needs the shelter that the level between would have opened.
+    """
+    risen = [row for row in protocol.levels if incident.previous_level < row.level <= incident.level]
+    if risen:
+        return tuple(sorted(risen, key=lambda row: row.level))
+    return () if level_plan is None else (level_plan,)
+
+
 def _tasks(
-    incident: IncidentSnapshot, town: Municipality, level_plan: LevelPlan | None, now: datetime
+    incident: IncidentSnapshot, town: Municipality, level_plan: LevelPlan, now: datetime
 ) -> tuple[TaskPlan, ...]:
-    if level_plan is None:
-        return ()
     planned = [
         TaskPlan(
             kind=row.kind,

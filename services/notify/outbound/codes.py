@@ -62,7 +62,9 @@ async def give(
     chosen = next(digits for digits in tries if digits not in taken)
     fresh = {"code": chosen, "issued_at": at, "expires_at": expires_at}
     if held is not None:
-        await conn.execute(sa.update(code).where(mine).values(fresh | {"closed_at": None}))
+        await conn.execute(
+            sa.update(code).where(mine).values(fresh | {"closed_at": None, "attempts": 0, "locked_at": None})
+        )
         return chosen
     row = {
         "municipality": municipality,

@@ -72,3 +72,15 @@ async def test_a_code_that_holds_again_stays_what_it_was_where_it_can(notify: Ri
         await codes.close(conn, notify.town, ["a1"], START)
     assert first == await give(notify, "a1", after=HOUR)
     assert "a1" == await meant(notify, first, after=2 * HOUR)
+
+
+async def test_a_code_that_holds_again_is_not_locked_for_old_guesses(notify: Rig) -> None:
+    """Whoever guessed wrong about what is over must be able to answer what is asked now."""
+    first = await give(notify, "a1")
+    async with notify.app.db.transaction() as conn:
+        for _ in range(codes.MOST_GUESSES):
+            await codes.wrong_guess(conn, notify.town, "ana", START)
+        assert await codes.is_locked(conn, notify.town, "ana", START)
+        await codes.close(conn, notify.town, ["a1"], START)
+    assert first == await give(notify, "a1", after=HOUR)
+    assert "a1" == await meant(notify, first, after=HOUR)

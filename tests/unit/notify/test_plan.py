@@ -109,3 +109,24 @@ def test_zone_that_is_on_no_map_warns_nobody_and_says_so() -> None:
 def test_same_incident_plans_the_same() -> None:
     """Live and backtest are the same code, and it keeps no state of its own."""
     assert _plan(snapshot(NOW)) == _plan(snapshot(NOW))
+
+
+def test_a_rise_over_two_levels_sends_the_crews_of_the_level_between() -> None:
+    """The shelter is opened although the river was first seen above its level; later only what is new."""
+    protocols = town().protocols
+    flood = protocols.protocols[0]
+    act = flood.levels[-1]
+    rescue = act.tasks[0].model_copy(update={"title": "Rescate con lancha"})
+    impact = act.model_copy(update={"level": Level.IMPACT, "tasks": (rescue,)})
+    higher = flood.model_copy(update={"levels": (*flood.levels, impact)})
+    folder = replace(town(), protocols=protocols.model_copy(update={"protocols": (higher,)}))
+    between = act.tasks[0].title
+
+    def titles(level: int, previous: int) -> list[str]:
+        incident = snapshot(NOW, level=level, previous=previous)
+        made = plan(incident, folder, Held(), now=NOW, catalogues=CATALOGUES)
+        return [task.title for task in made.tasks]
+
+    assert titles(4, previous=2) == [between, "Rescate con lancha"]
+    assert titles(4, previous=3) == ["Rescate con lancha"]
+    assert titles(3, previous=3) == [between]
