@@ -179,7 +179,7 @@ class Consumer:
             await self._assigned_once()
         while True:
             before = self._handled
-            if self._tries and self._tried_in_turn != self._gate.turn:
+            if self._tries and self._tried_in_turn != self._gate.turn and self.stopped_at is None:
                 self._forget_tries()  # Assigned anew: what failed comes again, or is another replica's.
             lag = await self._lag()
             if lag is not None:

@@ -163,6 +163,24 @@ async def test_at_a_record_of_ours_that_cannot_be_read_it_stops_for_good(stage: 
     assert stage.health.alive().is_well, "a restart would not help"
 
 
+async def test_what_stopped_stays_red_after_a_rebalance(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the record's batch had been put off before: nobody else can read it either."""
+    monkeypatch.setattr(consumer_module, "WATCH_EVERY_S", 0.01)
+    stage.outcomes = [DatabaseDown("away"), OursMalformed("incidents", 0, 7, "value.invalid: level")]
+    for _ in range(2):
+        with pytest.raises(NackMessage):
+            await stage.batch(7)
+    await stage.gate.on_partitions_revoked([TP])
+    await stage.gate.on_partitions_assigned([TP])
+    stage.consumer._client = lambda: None
+    watching = asyncio.create_task(stage.consumer.watch(is_needed=False))
+    await asyncio.sleep(0.05)
+    assert "consumer:incidents" in stage.health.ready().troubles
+    watching.cancel()
+
+
 async def test_a_broken_invariant_crashes(stage: Stage) -> None:
     """The manager starts the process again; nothing was acknowledged."""
     stage.outcomes = [KeyError("no such incident")]
