@@ -41,7 +41,7 @@ def run(order: Order) -> Json:
         zones=GAUGES,
         residents_per_zone=1,
         lateness_s=int(WINDOW.total_seconds()),
-        silent_after="P10D",
+        silent_after="P7D",
     )
     events = _events(order, town.sensors)
     say(f"R13 {order.database}: {len(events)} events, {COPIES} times and out of order")
