@@ -5,35 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final, NoReturn
 
 import httpx
 import structlog
 
-from schemas.municipality import FolderErrors
 from services.console.app import App
 from services.console.inbound.consuming import subscriptions
 from services.console.settings import SERVICE, ConsoleSettings
 from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
-from services.runtime.errors import Retriable, WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
-from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
-from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
+from services.runtime.opening import folders_read, own_database, served, started
 from services.runtime.process import run, together
 from services.runtime.relay import relay_alone
 from services.runtime.settings import load
-from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
 
 FORGET_EVERY_S: Final = 600
-DATABASE_AGAIN_S: Final = 1.0
 ASK_S: Final = 30.0
 
 
@@ -49,9 +42,9 @@ def main(words: list[str]) -> NoReturn:
 
 
 async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
-    async with _database(settings) as db:
+    async with own_database(settings, SERVICE) as db:
         app = _app(settings, db)
-        await _start(app)
+        await started(app.start, SERVICE)
         broker, up = kafka_broker(settings, SERVICE), asyncio.Event()
         app.following.consumers = consumers = subscriptions(broker, app)
         scheduler = make_scheduler()
@@ -64,7 +57,7 @@ async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
         if settings.relay == "inside":
             parts.append(app.relay.run())
         connecting = asyncio.create_task(connect_forever(broker, up))
-        serving = asyncio.create_task(_door(app, stop))
+        serving = asyncio.create_task(served(app.http, settings.address_of(SERVICE), stop))
         try:
             await together(stop, *parts)
             await serving
@@ -75,16 +68,8 @@ async def _serve(settings: ConsoleSettings, stop: asyncio.Event) -> None:
                 await broker.stop()
 
 
-async def _door(app: App, stop: asyncio.Event) -> None:
-    """Serve until told to stop, then let requests in work end; a door that cannot open ends the process."""
-    try:
-        await serve(app.http, *app.settings.address_of(SERVICE), stop)
-    finally:
-        stop.set()
-
-
 async def _relay(settings: ConsoleSettings, stop: asyncio.Event) -> None:
-    async with _database(settings, alone=False) as db:
+    async with own_database(settings, SERVICE, alone=False) as db:
         await together(stop, relay_alone(_app(settings, db).relay, db, SERVICE))
 
 
@@ -103,43 +88,17 @@ async def _rebuild(settings: ConsoleSettings) -> None:
 
 
 async def _drop(settings: ConsoleSettings) -> None:
-    async with _database(settings) as db:
+    async with own_database(settings, SERVICE) as db:
         app = _app(settings, db)
         await app.start()
         await app.rebuild()
 
 
-async def _start(app: App) -> None:
-    """Start however long the database takes to come."""
-    while True:
-        try:
-            await app.start()
-        except Retriable as err:
-            log.warning("console.database_away", reason=str(err))
-            await asyncio.sleep(DATABASE_AGAIN_S)
-        else:
-            return
-
-
 def _app(settings: ConsoleSettings, db: Database) -> App:
-    try:
+    with folders_read():
         return App(
             settings,
             db=db,
             clock=clock_for(settings, db),
             make_publisher=lambda: kafka_publisher(settings, f"{SERVICE}-relay-{settings.slot}"),
         )
-    except FolderErrors as err:
-        raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {err.errors[0]}") from None
-
-
-@contextlib.asynccontextmanager
-async def _database(settings: ConsoleSettings, *, alone: bool = True) -> AsyncIterator[Database]:
-    db = Database(settings.database_url_of(SERVICE), schema=SERVICE)
-    async with contextlib.AsyncExitStack() as held:
-        if db.dialect == "sqlite" and alone:
-            held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
-        held.push_async_callback(db.close)
-        if alone:
-            await held.enter_async_context(slot_held(db, SERVICE, settings.slot))
-        yield db

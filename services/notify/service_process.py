@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import structlog
 
-from schemas.municipality import FolderErrors
 from services.notify.app import App
 from services.notify.inbound.consuming import subscriptions
 from services.notify.inbound.spool_pull import SpoolPull, door_client
@@ -20,22 +17,20 @@ from services.notify.outbound.twilio_http import BoundedTwilioHttp, Reach
 from services.notify.settings import SERVICE, NotifySettings
 from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
-from services.runtime.errors import Retriable, WrongSetting
+from services.runtime.errors import WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
 from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
-from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
+from services.runtime.opening import folders_read, own_database, started
 from services.runtime.process import run, together
 from services.runtime.relay import relay_alone
 from services.runtime.settings import load
-from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 
 log = structlog.get_logger()
 
 FORGET_EVERY_S: Final = 600
-DATABASE_AGAIN_S: Final = 1.0
 
 
 def main(words: list[str]) -> None:
@@ -48,9 +43,9 @@ def main(words: list[str]) -> None:
 
 
 async def _serve(settings: NotifySettings, stop: asyncio.Event) -> None:
-    async with _database(settings) as db, contextlib.AsyncExitStack() as held:
+    async with own_database(settings, SERVICE) as db, contextlib.AsyncExitStack() as held:
         app = _app(settings, db)
-        await _start(app)
+        await started(app.start, SERVICE)
         carrier = _carrier(settings)
         held.push_async_callback(carrier.close)
         sender = app.send_through(carrier)
@@ -88,20 +83,8 @@ async def _serve(settings: NotifySettings, stop: asyncio.Event) -> None:
 
 
 async def _relay(settings: NotifySettings, stop: asyncio.Event) -> None:
-    async with _database(settings, alone=False) as db:
+    async with own_database(settings, SERVICE, alone=False) as db:
         await together(stop, relay_alone(_app(settings, db).relay, db, SERVICE))
-
-
-async def _start(app: App) -> None:
-    """Start however long the database takes to come."""
-    while True:
-        try:
-            await app.start()
-        except Retriable as err:
-            log.warning("notify.database_away", reason=str(err))
-            await asyncio.sleep(DATABASE_AGAIN_S)
-        else:
-            return
 
 
 def _carrier(settings: NotifySettings) -> TwilioCarrier:
@@ -122,24 +105,10 @@ def _carrier(settings: NotifySettings) -> TwilioCarrier:
 
 
 def _app(settings: NotifySettings, db: Database) -> App:
-    try:
+    with folders_read():
         return App(
             settings,
             db=db,
             clock=clock_for(settings, db),
             make_publisher=lambda: kafka_publisher(settings, f"{SERVICE}-relay-{settings.slot}"),
         )
-    except FolderErrors as err:
-        raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {err.errors[0]}") from None
-
-
-@contextlib.asynccontextmanager
-async def _database(settings: NotifySettings, *, alone: bool = True) -> AsyncIterator[Database]:
-    db = Database(settings.database_url_of(SERVICE), schema=SERVICE)
-    async with contextlib.AsyncExitStack() as held:
-        if db.dialect == "sqlite" and alone:
-            held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
-        held.push_async_callback(db.close)
-        if alone:
-            await held.enter_async_context(slot_held(db, SERVICE, settings.slot))
-        yield db

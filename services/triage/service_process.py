@@ -5,23 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NoReturn
 
-from schemas.municipality import FolderErrors
 from services.runtime.clock import clock_for, keep_right
 from services.runtime.database import Database
-from services.runtime.errors import WrongSetting
 from services.runtime.figures import EVERY_S as FIGURES_EVERY_S
-from services.runtime.http import serve
 from services.runtime.kafka import connect_forever, kafka_broker, kafka_publisher
-from services.runtime.lockfile import SingleProcess
 from services.runtime.logging import configure
+from services.runtime.opening import folders_read, own_database, served
 from services.runtime.process import run, together
 from services.runtime.relay import relay_alone
 from services.runtime.settings import load
-from services.runtime.slot import slot_held
 from services.runtime.timers import make_scheduler
 from services.triage.app import App
 from services.triage.inbound.subscriptions import subscriptions
@@ -40,7 +34,7 @@ def main(words: list[str]) -> NoReturn:
 
 
 async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
-    async with _database(settings) as db:
+    async with own_database(settings, SERVICE) as db:
         app = _app(settings, db)
         await app.start()
         broker, up = kafka_broker(settings, SERVICE), asyncio.Event()
@@ -56,7 +50,7 @@ async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
         if settings.relay == "inside":
             parts.append(app.relay.run())
         connecting = asyncio.create_task(connect_forever(broker, up))
-        serving = asyncio.create_task(_door(app, stop))
+        serving = asyncio.create_task(served(app.http, settings.address_of(SERVICE), stop))
         try:
             await together(stop, *parts)
             await serving
@@ -67,38 +61,16 @@ async def _serve(settings: TriageSettings, stop: asyncio.Event) -> None:
                 await broker.stop()
 
 
-async def _door(app: App, stop: asyncio.Event) -> None:
-    """Serve until told to stop, then let requests in work end; a door that cannot open ends the process."""
-    try:
-        await serve(app.http, *app.settings.address_of(SERVICE), stop)
-    finally:
-        stop.set()
-
-
 async def _relay(settings: TriageSettings, stop: asyncio.Event) -> None:
-    async with _database(settings, alone=False) as db:
+    async with own_database(settings, SERVICE, alone=False) as db:
         await together(stop, relay_alone(_app(settings, db).relay, db, SERVICE))
 
 
 def _app(settings: TriageSettings, db: Database) -> App:
-    try:
+    with folders_read():
         return App(
             settings,
             db=db,
             clock=clock_for(settings, db),
             make_publisher=lambda: kafka_publisher(settings, f"{SERVICE}-relay-{settings.slot}"),
         )
-    except FolderErrors as err:
-        raise WrongSetting(f"MUNICIPIO_MUNICIPALITIES_DIR: {err.errors[0]}") from None
-
-
-@contextlib.asynccontextmanager
-async def _database(settings: TriageSettings, *, alone: bool = True) -> AsyncIterator[Database]:
-    db = Database(settings.database_url_of(SERVICE), schema=SERVICE)
-    async with contextlib.AsyncExitStack() as held:
-        if db.dialect == "sqlite" and alone:
-            held.enter_context(SingleProcess(Path(db.url.database or SERVICE)))
-        held.push_async_callback(db.close)
-        if alone:
-            await held.enter_async_context(slot_held(db, SERVICE, settings.slot))
-        yield db
